@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install what the tests need in addition to Python:
 # - chromium for the browser tests; Node to type-check the app (running KSWiFi needs no Node);
-# - freeDiameter, an independent Diameter node; curl for the examples; nginx as reverse proxy in front of the API;
+# - freeDiameter, an independent Diameter node; curl for the examples; nginx and Caddy as reverse proxies;
+# - promtool (alert rules) and systemd-analyze (units), to check the files in deploy/;
 # - PostgreSQL, for the control plane on it;
 # - a PC/SC service with a virtual reader, and pyscard, its Python client, which is built from source.
 # If something cannot be installed, the tests that need it are skipped with a message; with CI=true that is a failure.
@@ -16,6 +17,9 @@ need freeDiameterd freediameterd freediameter-extensions
 need pcscd pcscd
 need vpcd-config vsmartcard-vpcd
 need nginx nginx-light
+need caddy caddy
+need promtool prometheus
+need systemd-analyze systemd
 [ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql postgresql-contrib
 
 if ! .venv/bin/python -c 'import smartcard' 2>/dev/null; then

@@ -78,12 +78,14 @@ async def _of_sessions(folder: Path) -> dict[str, httpx2.Response]:
         disputed = await api.post(f"{session}/disputes", {"words": "too much", "hours": []})
         stored = await api.road.stored(user_id=api.page.user_id)
         given = await api.post("/api/v1/gifts", {"session_id": stored.session_id, "octets": 1_000_000})
-        for answer in (ordered, disputed, given):
+        moved = await api.post("/api/v1/moves", {"esim_id": stored.esim_id, "why": "broken"})
+        for answer in (ordered, disputed, given, moved):
             assert (await api.get(answer.headers["location"])).status_code == 200
         return {
             "/api/v1/sessions": ordered,
             "/api/v1/sessions/{session_id}/disputes": disputed,
             "/api/v1/gifts": given,
+            "/api/v1/moves": moved,
         }
 
 

@@ -17,6 +17,7 @@ from kswifi.api.services import Environment, Services, SessionServices
 from kswifi.catalogue.service import Catalogue
 from kswifi.esim.lines.packets import CardPackets
 from kswifi.notifications.service import NotificationService
+from kswifi.people.moves import MoveService
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.service import VoucherService
@@ -114,6 +115,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 vouchers=VoucherService(road.database, VoucherCodes(VOUCHER_KEY)),
                 downloads=road.downloads,
                 gifts=road.gifts,
+                moves=MoveService(),
                 manager=road.manager,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),

@@ -60,6 +60,19 @@ class SecurityChange(StrEnum):
     PASSKEY_REMOVED = "passkey_removed"
 
 
+CREDENTIAL_CHANGES: Final = frozenset(
+    {
+        SecurityChange.RECOVERED,
+        SecurityChange.PASSWORD_CHANGED,
+        SecurityChange.RECOVERY_CODE_REPLACED,
+        SecurityChange.IDENTIFIER_CHANGED,
+        SecurityChange.IDENTIFIER_LOST,
+        SecurityChange.PASSKEY_ADDED,
+    }
+)
+"""The changes of what proves that somebody is the owner; for some time after one nothing moves to a new phone."""
+
+
 def tell_owner(connection: Connection, user_id: str, what: SecurityChange, **facts: str | None) -> None:
     """Inform an account's owner of a change of its security.
 
@@ -67,6 +80,9 @@ def tell_owner(connection: Connection, user_id: str, what: SecurityChange, **fac
     gets an e-mail, at the address that it has now: call this before a change of the address.
     """
     sequence = publish(connection, user_id=user_id, kind=SECURITY_EVENT, payload={"what": what, **facts})
+    if what in CREDENTIAL_CHANGES:
+        now = transaction_instant(connection)
+        connection.execute(of_user(user_id).values(credentials_changed_at=now))
     email = connection.scalar(select(user_account.c.email).where(user_account.c.user_id == user_id))
     if what is SecurityChange.IDENTIFIER_LOST:
         return  # the address is another person's now

@@ -23,6 +23,8 @@ user_account: Final = Table(
     # Grows with every change of the password, recovery, and sign-out everywhere: device cookies and unfinished
     # sign-ins of an earlier generation are invalid.
     Column("credential_generation", Integer, nullable=False, server_default="0"),
+    # The last change of the password, the recovery code or the identifier; NULL: none since the sign-up.
+    Column("credentials_changed_at", UtcDateTime),
     CheckConstraint("(phone_number IS NULL) <> (email IS NULL)", name="one_identifier"),
 )
 

@@ -22,6 +22,7 @@ from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
+from kswifi.people.moves import MoveService
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.sessions.line import ESIMSessionManager
@@ -83,6 +84,7 @@ class SessionServices:
     vouchers: VoucherService
     downloads: SessionDownloadService
     gifts: GiftService
+    moves: MoveService
     manager: ESIMSessionManager
     card_records: CardRecords
     signing_key: SessionSigningKey

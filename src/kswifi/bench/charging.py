@@ -62,7 +62,7 @@ def run_bench(bench: ChargingBench) -> dict[str, float | int | str]:
         GeneratorFailedError: the generator failed.
     """
     kind = require_disk(bench.folder)
-    with tempfile.TemporaryDirectory(dir=bench.folder, prefix=".kswifi-bench-") as name:
+    with tempfile.TemporaryDirectory(dir=bench.folder.absolute(), prefix=".kswifi-bench-") as name:
         root = Path(name)
         fsync_ms = fsync_ms_p50(root)
         arguments = ["bench", "charging-server", "--subscribers", str(bench.subscribers)]

@@ -70,7 +70,7 @@ def run_whole_bench(bench: ChargingBench) -> dict[str, float | int | str]:
         GeneratorFailedError: the load could not be kept up, or a reader of the journal did not catch up.
     """
     kind = require_disk(bench.folder)
-    with tempfile.TemporaryDirectory(dir=bench.folder, prefix=".kswifi-bench-") as name:
+    with tempfile.TemporaryDirectory(dir=bench.folder.absolute(), prefix=".kswifi-bench-") as name:
         root = Path(name)
         fsync_ms = fsync_ms_p50(root)
         environment = {f"KSWIFI_{port.upper()}_PORT": str(number) for port, number in free_ports(_PORTS).items()}

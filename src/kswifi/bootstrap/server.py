@@ -1,5 +1,6 @@
 """The server process: opens its parts in order, runs their loops, and closes everything in reverse."""
 
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
@@ -31,8 +32,10 @@ from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
 from kswifi.bootstrap.parts.web.console import open_console
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.bootstrap.service_manager import keeping_alive, service_manager
 from kswifi.data_directory.layout import installation_of
 from kswifi.kernel.clock import Clock
+from kswifi.kernel.handed_over import HANDED_OVER
 from kswifi.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -77,12 +80,15 @@ async def run_server(
     Raises:
         SettingsInvalidError: a name in packages leads to loopback.
         KswifiError: the data directory is damaged or in use, or a part failed; nothing serves any more.
+        HandedOverError: the service manager listens where no setting says so.
         OSError: a port is taken.
     """
     check_names(settings, settings.smdp_name, page=True)
     configure_logging(settings)
     if settings.hides_clients:
         _log.warning("clients_hidden_by_proxy", setting="KSWIFI_TRUSTED_PROXIES", origin=settings.origin)
+    manager = service_manager(os.environ)
+    HANDED_OVER.take(os.environ, os.getpid())
     stop = stop_event(end_of_input)
     installation = installation_of(settings).open()
     try:
@@ -94,9 +100,13 @@ async def run_server(
                 context.parts.append(await open_part(context))
             for loop in (it for part in context.parts for it in part.loops):
                 await running.enter_async_context(context.supervisor.running(loop))
+            HANDED_OVER.require_all_claimed()
             reached = context.merged(lambda part: part.reached.items())
             _log.info("ready", **reached)
             ready(reached)
-            await context.supervisor.until(stop)
+            manager.ready()
+            with keeping_alive(manager):
+                await context.supervisor.until(stop)
+            manager.stopping()
     finally:
         installation.close()

@@ -40,7 +40,8 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")],
+    file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`; with --latest a copy's directory.")],
+    latest: Annotated[bool, typer.Option("--latest", help="Restore the newest state of a `kswifi copy`.")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Restore it; without this, only show what would be lost.")
     ] = False,
@@ -48,11 +49,14 @@ def restore(
         bool, typer.Option("--damaged", help="Restore it although the ledger or control.db in it is damaged.")
     ] = False,
 ) -> None:
-    """Restore a backup into an empty data directory, after it has shown what is lost."""
+    """Restore a backup or a continuous copy into an empty data directory, after it has shown what is lost."""
     from kswifi.data_directory.restore import restore as put_back
     from kswifi.settings import load_settings
 
     settings = load_settings()
+    if latest:
+        _restore_copy(file, settings, yes=yes)
+        return
 
     def confirmed(contents: "BackupContents") -> bool:
         print(losses(file, contents, datetime.now(UTC)), flush=True)
@@ -60,6 +64,24 @@ def restore(
 
     contents = put_back(file, settings.data_dir, confirmed, damaged=damaged)
     print(f"\nrestored into {settings.data_dir}. Next:\n{next_steps(settings, contents)}")
+
+
+def _restore_copy(directory: Path, settings: "Settings", *, yes: bool) -> None:
+    from kswifi.data_directory.copying.layout import COPY_REFUSED, read_manifest
+    from kswifi.data_directory.copying.restoring import restore_copy
+    from kswifi.data_directory.restore import RESTORE_NOT_CONFIRMED
+
+    manifest = read_manifest(directory)
+    if manifest is None:
+        raise COPY_REFUSED(f"{directory} holds no copy made by `kswifi copy`")
+    print(
+        f"{directory}: everything that was durable at {manifest.at:%Y-%m-%d %H:%M:%S.%f} UTC, the journal up to "
+        f"record {manifest.sequence}.\nWhat happened since then is lost, as after the restore of a backup."
+    )
+    if not yes:
+        raise RESTORE_NOT_CONFIRMED("nothing was restored: add --yes to restore it")
+    restore_copy(directory, settings.data_dir)
+    print(f"restored into {settings.data_dir}. Start it, and run `kswifi payments reconcile`.")
 
 
 def losses(file: Path, contents: "BackupContents", now: datetime) -> str:

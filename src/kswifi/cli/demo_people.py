@@ -1,4 +1,4 @@
-"""`kswifi demo --gift`: two phones of two accounts on one system; one gives half of its session to the other."""
+"""`kswifi demo --gift` and `--move`: two phones on one system; octets go from one to the other."""
 
 import json
 import secrets
@@ -24,6 +24,7 @@ from kswifi.lab.demo.gift import (
     failings_of_gift,
     table_of_gift,
 )
+from kswifi.lab.demo.move import MoveToNewPhone, facts_of_move, failings_of_move, table_of_move
 from kswifi.lab.demo.road import Teller
 from kswifi.lab.demo.telling import SilentTeller, TerminalTeller
 
@@ -53,6 +54,22 @@ def run_gift_demo(offer_id: str, *, as_json: bool, console: Console | None = Non
             return Result(facts, table_of_gift(facts), failings_of_gift(facts))
 
     return run_people_demo("half of a session for another phone", walk, as_json=as_json, console=console)
+
+
+def run_move_demo(offer_id: str, *, as_json: bool, console: Console | None = None) -> int:
+    """Run the demo of a lost phone; return the exit status: 0 only if every step succeeded."""
+
+    def walk(system: System, folder: Path, teller: Teller) -> Result:
+        with (
+            phone_of(system, folder / "old", teller) as old,
+            phone_of(system, folder / "new", teller) as new,
+        ):
+            move = MoveToNewPhone(old, new, offer_id)
+            move.walk(new_identity())
+            facts = facts_of_move(move)
+            return Result(facts, table_of_move(facts), failings_of_move(facts))
+
+    return run_people_demo("a session moves to a new phone in mid-use", walk, as_json=as_json, console=console)
 
 
 def new_identity() -> Identity:

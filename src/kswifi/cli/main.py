@@ -19,6 +19,7 @@ from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.clock import clock_app
 from kswifi.cli.config import config, doctor
+from kswifi.cli.copying import copy, restore_drill
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.desk.audit import audit_app
 from kswifi.cli.desk.customers import customers_app
@@ -94,6 +95,8 @@ for desk_app, desk_name in (
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)
+app.command()(copy)
+app.command("restore-drill")(restore_drill)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 
@@ -251,6 +254,9 @@ def demo(
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
     gift: Annotated[bool, typer.Option("--gift", help="Give half of the session to a second phone.")] = False,
+    move: Annotated[
+        bool, typer.Option("--move", help="Lose the phone in mid-use; the session moves to a second one.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
@@ -261,10 +267,10 @@ def demo(
     if mode != "embedded" or line is not None or provider is not None:
         raise SystemExit("kswifi: --mode is embedded or resold; --line and --provider belong to --mode resold")
     from kswifi.cli.demo import run_demo
-    from kswifi.cli.demo_people import run_gift_demo
+    from kswifi.cli.demo_people import run_gift_demo, run_move_demo
 
-    if gift:
-        raise SystemExit(run_gift_demo(offer or "free-1gb", as_json=as_json))
+    if gift or move:
+        raise SystemExit((run_gift_demo if gift else run_move_demo)(offer or "free-1gb", as_json=as_json))
     raise SystemExit(run_demo(offer or "free-1gb", sessions=sessions, as_json=as_json))
 
 

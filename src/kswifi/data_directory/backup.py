@@ -42,7 +42,8 @@ _NOT_COPIED: Final = {
     "ballast",
     "clock",
     "clock-confirmed",
-    backup_record.NAME,
+    backup_record.BACKUP,
+    backup_record.COPY,
 }
 
 
@@ -123,7 +124,7 @@ def _add_everything(tar: DigestingTar, installation: Installation, *, damaged: b
     data_dir = installation.data_dir
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=".backup-") as scratch:
         control = Path(scratch) / installation.control_database.name
-        _copy_database(installation.control_database, control)
+        copy_database(installation.control_database, control)
         damage = [f"{control.name}: {it}" for it in structure_of(control)]
         _refuse_damage(damage, data_dir, damaged=damaged)
         tar.add(control, control.name)
@@ -133,7 +134,7 @@ def _add_everything(tar: DigestingTar, installation: Installation, *, damaged: b
         copies = Path(scratch) / installation.ledger_dir.name
         copies.mkdir(mode=OWNER_ONLY_DIRECTORY)
         copy = copies / installation.ledger_journal.name
-        _copy_database(installation.ledger_journal, copy)
+        copy_database(installation.ledger_journal, copy)
         journal = check_journal(copies, known)
         if isinstance(journal, str):
             words = journal.replace(str(copies), str(installation.ledger_dir))
@@ -141,13 +142,20 @@ def _add_everything(tar: DigestingTar, installation: Installation, *, damaged: b
         damage += [*journal.damage, *missing_beginning(journal, snapshots)]
         _refuse_damage(damage, data_dir, damaged=damaged)
         tar.add(copy, str(installation.ledger_journal.relative_to(data_dir)))
-    for path in sorted(data_dir.rglob("*")):
-        name = path.relative_to(data_dir)
-        if _is_copied(name) and (path.is_dir() or path.is_file()):
-            # A gateway deletes a count file when its usage is settled; the ledger then has the usage.
-            with contextlib.suppress(FileNotFoundError):
-                tar.add(path, str(name), recursive=False)
+    for path in copied_files(data_dir):
+        # A gateway deletes a count file when its usage is settled; the ledger then has the usage.
+        with contextlib.suppress(FileNotFoundError):
+            tar.add(path, str(path.relative_to(data_dir)), recursive=False)
     return _Found(journal, tuple(damage), tuple(left_out))
+
+
+def copied_files(data_dir: Path) -> list[Path]:
+    """Return the files and folders that a backup holds in addition to the databases and the ledger's snapshots."""
+    return [
+        path
+        for path in sorted(data_dir.rglob("*"))
+        if _is_copied(path.relative_to(data_dir)) and (path.is_dir() or path.is_file())
+    ]
 
 
 def _add_snapshots(tar: DigestingTar, installation: Installation) -> tuple[list[Head], list[str]]:
@@ -198,7 +206,7 @@ def _is_copied(name: Path) -> bool:
     return top not in _NOT_COPIED and not top.startswith(".") and not name.name.endswith(("-wal", "-shm"))
 
 
-def _copy_database(source: Path, copy: Path) -> None:
+def copy_database(source: Path, copy: Path) -> None:
     """Copy a database in one consistent state, also while another process writes to it."""
     reading = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
     writing = sqlite3.connect(copy)

@@ -1,7 +1,9 @@
 """Restore a backup, after a person has seen what it loses."""
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,14 +55,9 @@ def restore(
         BACKUP_REFUSED: the directory is in use or not empty, or the backup or the data in it is damaged.
         RESTORE_NOT_CONFIRMED: ``confirmed`` returned False.
     """
-    if data_dir.exists() and any(data_dir.iterdir()):
-        raise BACKUP_REFUSED(
-            f"{data_dir} is not empty: move it away first, or set KSWIFI_DATA_DIR to another folder",
-            data_dir=str(data_dir),
-        )
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data_dir.parent, prefix=".restore-") as scratch:
-        unpacked = Path(scratch) / "data"
+    require_empty(data_dir)
+    with restore_scratch(data_dir) as scratch:
+        unpacked = scratch / "data"
         unpacked.mkdir(mode=OWNER_ONLY_DIRECTORY)
         contents = _unpacked(archive, unpacked)
         if contents.damage and not damaged:
@@ -71,16 +68,61 @@ def restore(
             )
         if not confirmed(contents):
             raise RESTORE_NOT_CONFIRMED("nothing was restored: add --yes to restore it")
-        # The state after the backup is lost. A new, higher Origin-State-Id at the next start tells the peers that
-        # their earlier sessions are gone (RFC 6733, 8.16).
-        Installation(unpacked).origin_state_id.unlink(missing_ok=True)
-        if data_dir.exists():
-            data_dir.rmdir()
-        for path in (*unpacked.rglob("*"), unpacked):
-            synchronise(path)
-        unpacked.rename(data_dir)
-    synchronise(data_dir.parent)
+        put_in_place(unpacked, data_dir)
     return contents
+
+
+def require_empty(data_dir: Path) -> None:
+    """Refuse a data directory that something is in.
+
+    Raises:
+        BACKUP_REFUSED: it is not empty.
+    """
+    if data_dir.exists() and any(data_dir.iterdir()):
+        raise BACKUP_REFUSED(
+            f"{data_dir} is not empty: move it away first, or set KSWIFI_DATA_DIR to another folder",
+            data_dir=str(data_dir),
+        )
+
+
+@contextmanager
+def restore_scratch(data_dir: Path) -> Iterator[Path]:
+    """Give a folder on the file system of the data directory, and delete it at the end.
+
+    It lies next to the data directory, or in it where this user may not write next to it, as in /var/lib.
+    """
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    place = data_dir.parent if os.access(data_dir.parent, os.W_OK) else data_dir
+    with tempfile.TemporaryDirectory(dir=place, prefix=".restore-") as scratch:
+        yield Path(scratch)
+
+
+def put_in_place(unpacked: Path, data_dir: Path) -> None:
+    """Bring a data directory that was restored and checked to its place, on disk."""
+    # The state after the backup is lost. A new, higher Origin-State-Id at the next start tells the peers that
+    # their earlier sessions are gone (RFC 6733, 8.16).
+    Installation(unpacked).origin_state_id.unlink(missing_ok=True)
+    for path in (*unpacked.rglob("*"), unpacked):
+        synchronise(path)
+    if unpacked.is_relative_to(data_dir):
+        _move_up(unpacked, data_dir)
+        return
+    if data_dir.exists():
+        data_dir.rmdir()
+    unpacked.rename(data_dir)
+    synchronise(data_dir.parent)
+
+
+def _move_up(unpacked: Path, data_dir: Path) -> None:
+    """Move all entries into the data directory: the ledger first and the keys last.
+
+    If the process dies between them, the server finds a ledger without keys and refuses to start.
+    """
+    order = (Installation(unpacked).ledger_dir.name, *sorted(path.name for path in unpacked.iterdir()))
+    keys = Installation(unpacked).keys_dir.name
+    for name in (*dict.fromkeys(it for it in order if it != keys), keys):
+        (unpacked / name).rename(data_dir / name)
+    synchronise(data_dir)
 
 
 def _unpacked(archive: Path, into: Path) -> BackupContents:

@@ -137,6 +137,8 @@ class ESim:
     frozen: bool = False
     wants_frozen: bool = False
     freeze_wish: int = 0
+    replaced_by: str | None = None
+    """The line that the owner has in its place since a move to a new phone."""
     kind: LineKind = LineKind.CARD
 
     @property

@@ -50,6 +50,8 @@ esim: Final = Table(
     # the ledger has confirmed.
     Column("wants_frozen", Boolean, nullable=False, server_default="0"),
     Column("freeze_wish", Integer, nullable=False, server_default="0"),
+    # The line that the owner has in its place since a move.
+    Column("replaced_by", UuidText),
     Column("frozen", Boolean, nullable=False, server_default="0"),
     # K and OPc, encrypted (vault.py); the highest SEQ used so far (TS 33.102, C.1.1.1: SQN = SEQ || IND).
     Column("sealed_keys", LargeBinary),

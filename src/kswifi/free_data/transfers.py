@@ -7,7 +7,7 @@ more than the kobo that came with it (``most_kobo``), whatever the rounding of t
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, case, insert, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.free_data.budgets import find_budget, move
@@ -26,16 +26,22 @@ def is_operators_money(connection: Connection, grant: FreeGrant) -> bool:
     return find_budget(connection, grant.budget_id).kind is BudgetKind.OPERATOR
 
 
-def give_octets(connection: Connection, session_id: str, octets: int, *, to_others: bool) -> int:
+def give_octets(
+    connection: Connection, session_id: str, octets: int, *, withheld_octets: int = 0, to_others: bool
+) -> int:
     """Take released octets out of a session's grant; return the kobo that go with them, 0 without a grant.
 
-    ``to_others``: they still count against the giver's allowance, so that nobody orders anew what was given away.
+    ``withheld_octets`` of it, which cost nothing yet, go as well. ``to_others``: the octets still count against the
+    giver's allowance, so that nobody orders anew what was given away.
     """
     grant = find_grant(connection, session_id)
     if grant is None:
         return 0
     smaller = replace(
-        grant, octets=grant.octets - octets, released_octets=max(0, grant.released_octets - octets), most_kobo=None
+        grant,
+        octets=grant.octets - octets - withheld_octets,
+        released_octets=max(0, grant.released_octets - octets),
+        most_kobo=None,
     )
     needed = money_of(smaller, grant.used_octets, max(0, smaller.released_octets - grant.used_octets))
     kobo = max(0, grant.reserved_kobo + grant.spent_kobo - needed.in_all_kobo)
@@ -50,7 +56,9 @@ def give_octets(connection: Connection, session_id: str, octets: int, *, to_othe
     return kobo
 
 
-def take_back_octets(connection: Connection, session_id: str, octets: int, kobo: int, *, to_others: bool) -> None:
+def take_back_octets(
+    connection: Connection, session_id: str, octets: int, kobo: int, *, withheld_octets: int = 0, to_others: bool
+) -> None:
     """Give octets and kobo back to the giver's grant; to the budget if the grant has ended."""
     grant = find_grant(connection, session_id)
     if grant is None:
@@ -62,17 +70,24 @@ def take_back_octets(connection: Connection, session_id: str, octets: int, kobo:
             update(free_grant).where(_t.session_id == session_id).values(given_octets=_t.given_octets + given)
         )
         return
-    larger = replace(grant, octets=grant.octets + octets, released_octets=grant.released_octets + octets)
+    in_all = grant.octets + octets + withheld_octets
+    larger = replace(grant, octets=in_all, released_octets=grant.released_octets + octets)
     most = None if grant.most_kobo is None else grant.most_kobo + kobo
     _write(connection, larger, given=given, reserved_kobo=grant.reserved_kobo + kobo, most_kobo=most)
 
 
 def add_received_grant(
-    connection: Connection, session_id: str, giver: FreeGrant, asker: Asker, octets: int
+    connection: Connection,
+    session_id: str,
+    giver: FreeGrant,
+    asker: Asker,
+    octets: int,
+    withheld_octets: int = 0,
 ) -> None:
     """Insert the grant of a session that waits for octets of another grant.
 
-    It holds no money until ``fund_received`` brings it.
+    It holds no money until ``fund_received`` brings it. ``withheld_octets`` are released later in tranches, as the
+    giver's would have been.
     """
     connection.execute(
         insert(free_grant).values(
@@ -82,9 +97,9 @@ def add_received_grant(
             phone_mark=asker.phone_mark,
             device_mark=asker.device_mark,
             card_mark=asker.card_mark,
-            octets=octets,
+            octets=octets + withheld_octets,
             used_octets=0,
-            tranche_octets=None,
+            tranche_octets=giver.tranche_octets if withheld_octets else None,
             released_octets=0,
             cost_kobo_per_gb=giver.cost_kobo_per_gb,
             budget_id=giver.budget_id,
@@ -97,12 +112,16 @@ def add_received_grant(
     )
 
 
-def fund_received(connection: Connection, session_id: str, kobo: int) -> None:
-    """Release all octets of a received grant, and reserve the kobo that came with them."""
+def fund_received(connection: Connection, session_id: str, kobo: int, octets: int) -> None:
+    """Release the received octets of a grant, and reserve the kobo that came with them.
+
+    Tranches that are released later are paid for then, so a grant with withheld octets has no ``most_kobo``.
+    """
+    most = case((_t.octets == octets, kobo), else_=None)
     connection.execute(
         update(free_grant)
         .where(_t.session_id == session_id)
-        .values(released_octets=_t.octets, reserved_kobo=kobo, most_kobo=kobo)
+        .values(released_octets=octets, reserved_kobo=kobo, most_kobo=most)
     )
 
 

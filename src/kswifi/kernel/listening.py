@@ -5,6 +5,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.handed_over import HANDED_OVER
 
 BACKLOG: Final = 256
 """Default number of connections that the operating system keeps waiting to be accepted."""
@@ -17,7 +18,7 @@ class NotLoopbackError(KswifiError):
 
 
 def listening_socket(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
-    """Return a bound TCP socket that listens.
+    """Return a bound TCP socket that listens: the one that the service manager handed over, else a new one.
 
     TCP_NODELAY is set, and accepted connections inherit it: asyncio sets it only on sockets that it made itself.
     Without it the head and the body of an answer can wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
@@ -34,6 +35,9 @@ def listening_socket(host: str, port: int, *, backlog: int = BACKLOG) -> socket.
     numeric = host if "%" in host else plain_address(host)  # bind needs the zone of a link-local address
     found = socket.getaddrinfo(numeric, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     failed: OSError | None = None
+    for _, _, _, _, address in found:
+        if (handed_over := HANDED_OVER.claim(str(address[0]), int(address[1]))) is not None:
+            return handed_over
     for family, kind, protocol, _, address in sorted(found, key=lambda it: it[0] is not socket.AF_INET):
         try:
             return _bound(socket.socket(family, kind, protocol), address, backlog)

@@ -140,7 +140,7 @@ class Credit(_Command, frozen=True, gc=False):
         check_ids(self.command_id, self.wallet_id, self.account_id)
         if self.amount_octets is not None:
             check_number("amount_octets", self.amount_octets, 0, CREDIT_LIMIT)
-        check_number("withheld_octets", self.withheld_octets, 0, max(0, (self.amount_octets or 0) - 1))
+        check_number("withheld_octets", self.withheld_octets, 0, self.amount_octets or 0)
         check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
 
 

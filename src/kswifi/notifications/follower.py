@@ -37,6 +37,10 @@ from kswifi.notifications.text_at_end import TEXT_AT_END
 from kswifi.outbox.model import DomainEvent, Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.outbox.service import EVENTS_TOPIC, enqueue, event_bounds, events_of_all
+from kswifi.people.model import TransferKind, TransferState
+from kswifi.people.move_model import MoveState
+from kswifi.people.moves import MOVE_CHANGED
+from kswifi.people.store import GIFT_CHANGED
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.store import BALANCE_CHANGED, STATE_CHANGED, find_session
@@ -47,6 +51,14 @@ EVENTS_AT_ONCE: Final = 200
 POLL_SECONDS: Final = 5.0
 STALE: Final = timedelta(hours=12)
 """Older alerts are not sent any more."""
+
+PEOPLE_ALERTS: Final = {
+    (TransferKind.GIFT, "receiver", TransferState.RECEIVED): "gift_received",
+    (TransferKind.GIFT, "giver", TransferState.CLAIMED): "gift_claimed",
+    (TransferKind.GIFT, "giver", TransferState.RETURNED): "gift_returned",
+}
+"""The alert of a transfer: by its kind, the user's role, and its state."""
+MOVE_ASKED: Final = "move_asked"
 
 _NAME: Final = "alerts"
 _ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
@@ -185,9 +197,12 @@ def _decide_on_some(connection: Connection, text_at_end: bool) -> bool:
 def _decide(connection: Connection, event: DomainEvent, text_at_end: bool) -> None:
     if event.kind == SECURITY_EVENT:
         _alert_of_security(connection, event)
+    payload: Mapping[str, Any] = event.payload
+    if event.kind in (GIFT_CHANGED, MOVE_CHANGED):
+        _alert_of_people(connection, event)
+        return
     if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
         return
-    payload: Mapping[str, Any] = event.payload
     try:
         session = find_session(connection, payload["session_id"])
     except UnknownSessionError:
@@ -260,6 +275,45 @@ def _alert_of_security(connection: Connection, event: DomainEvent) -> None:
                 "message": message,
                 "topic": f"security-{event.sequence}"[:32],
                 "at": unix_seconds(event.at),
+            },
+        )
+
+
+def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
+    """Send an alert of a gift, or of a move that was asked for, to all devices of its owner.
+
+    The alert of a move is always sent: an owner who did not ask for it has a day to cancel it.
+    """
+    payload: Mapping[str, Any] = event.payload
+    if event.kind == MOVE_CHANGED:
+        what = MOVE_ASKED if payload["state"] == MoveState.WAITING and payload["confirmed_by"] is None else None
+        name, valid_until = payload["move_id"], payload["due_at"]
+    else:
+        what = PEOPLE_ALERTS.get((payload["kind"], payload["role"], payload["state"]))
+        name, valid_until = payload["transfer_id"], payload["valid_until"]
+        if not wishes_of(connection, event.user_id).usage:
+            return
+    if what is None:
+        return
+    message = msgspec.json.encode(
+        {
+            "what": what,
+            "percent": None,
+            "session_id": payload.get("session_id"),
+            "allowance_octets": payload.get("octets"),
+            "valid_until": valid_until,
+        }
+    ).decode()
+    for subscription in subscriptions_of(connection, event.user_id):
+        enqueue(
+            connection,
+            kind=PUSH,
+            key=f"push:{name}:{what}:{subscription.subscription_id}",
+            payload={
+                "subscription_id": subscription.subscription_id,
+                "message": message,
+                "topic": name.replace("-", ""),  # RFC 8030, 5.4: at most 32 characters
+                "at": unix_seconds(transaction_instant(connection)),
             },
         )
 

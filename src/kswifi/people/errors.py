@@ -25,4 +25,15 @@ GIFT_IS_YOURS = Refusal(
 RECEIVED_ENOUGH = Refusal(
     "received_enough", "The receiver has had as many octets, or givers, as the limits allow.", status=409
 )
-LINE_FROZEN = Refusal("line_frozen", "The line is frozen because its phone was reported lost.", status=409)
+ILLEGAL_MOVE_TRANSITION = Refusal(
+    "illegal_move_transition", "The table of a move's states does not list this event for its state.", status=409
+)
+UNKNOWN_MOVE = Refusal("unknown_move", "The user has no move with this id.", status=404)
+MOVE_UNDER_WAY = Refusal("move_under_way", "The eSIM is being moved, or was moved already.", status=409)
+LINE_NOT_MOVABLE = Refusal(
+    "line_not_movable", "A data provider serves the line, so its octets cannot move to another one.", status=409
+)
+TOO_MANY_MOVES = Refusal("too_many_moves", "The account has moved as often as is allowed.", status=409)
+MOVE_NOT_CONFIRMED = Refusal(
+    "move_not_confirmed", "The recovery code is wrong, or the device was not signed in before the move.", status=403
+)

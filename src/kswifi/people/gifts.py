@@ -104,6 +104,7 @@ class GiftService:
             to_session_id=None,
             octets=wish.octets,
             kobo=0,
+            withheld_octets=0,
             state=TransferState.OFFERED,
             reason=None,
             valid_until=session.valid_until,
@@ -121,7 +122,11 @@ class GiftService:
         With ``esim_id`` a session is ordered on that line at once: a share or a move begins with its receiver.
         """
         kobo = give_octets(
-            connection, session.session_id, transfer.octets, to_others=transfer.kind is TransferKind.GIFT
+            connection,
+            session.session_id,
+            transfer.octets,
+            withheld_octets=transfer.withheld_octets,
+            to_others=transfer.kind is TransferKind.GIFT,
         )
         transfer = replace(transfer, kobo=kobo)
         if esim_id is not None:
@@ -131,6 +136,11 @@ class GiftService:
         store.add_transfer(connection, transfer)
         jobs.ask_to_send(connection, transfer)
         return transfer
+
+    def order_for_own(self, connection: Connection, transfer: OctetTransfer, esim_id: str) -> InternetSession:
+        """Order a session of the giver's own for a transfer that was sent, on one of the giver's lines."""
+        session = find_session(connection, transfer.from_session_id)
+        return self._order_for(connection, transfer, session, transfer.giver_id, esim_id)
 
     def claim(
         self, connection: Connection, user_id: str, code: str, *, esim_id: str | None, device_id: str | None
@@ -209,7 +219,8 @@ class GiftService:
             source=SessionSource(transfer.kind),
             offer_id=giver_session.offer_id,
             free=giver_session.free,
-            allowance_octets=transfer.octets,
+            allowance_octets=transfer.octets + transfer.withheld_octets,
+            received_octets=transfer.octets,
             valid_until=transfer.valid_until,
             pass_period_id=giver_session.pass_period_id,
         )
@@ -222,21 +233,15 @@ class GiftService:
                 asker = self._free_data.require_receiver(connection, user_id, transfer.octets, device_id, card)
             else:
                 asker = self._free_data.asker(connection, user_id, device_id, card)
-            add_received_grant(connection, received.session_id, grant, asker, transfer.octets)
+            octets, withheld = transfer.octets, transfer.withheld_octets
+            add_received_grant(connection, received.session_id, grant, asker, octets, withheld)
         return received
 
     def _require_givable(self, connection: Connection, session: InternetSession, wish: Wish, now: datetime) -> None:
         is_gift = wish.esim_id is None
-        if not find_esim(connection, session.esim_id).is_card:
-            raise NOT_GIVABLE("a data provider's bundle belongs to its line: its octets cannot be passed on")
-        if session.allowance_octets is None or session.state not in ON_THE_CARD:
-            raise NOT_GIVABLE(
-                "only a session with an amount, stored on its card, can be passed on", state=str(session.state)
-            )
-        if wish.esim_id is not None:
-            esim = find_esim(connection, wish.esim_id, session.user_id)
-            if esim.esim_id == session.esim_id:
-                raise NOT_GIVABLE(OWN_ESIM_ONLY, esim_id=esim.esim_id)
+        _require_lines(connection, session, wish)
+        if session.allowance_octets is None:
+            raise NOT_GIVABLE("only a session with an amount can be passed on")
         if is_gift and session.source is SessionSource.GIFT:
             raise NOT_GIVABLE("a gift cannot be given on")
         if is_gift and session.pass_period_id is not None:
@@ -300,3 +305,17 @@ class GiftService:
                 f"an account receives from {rules.receiver_givers} people in {rules.receiver_period.days} days",
                 givers=rules.receiver_givers,
             )
+
+
+def _require_lines(connection: Connection, session: InternetSession, wish: Wish) -> None:
+    """Refuse a session that no card of ours stores, and a share with the same line or with a provider's."""
+    if not find_esim(connection, session.esim_id).is_card:
+        raise NOT_GIVABLE("a data provider's bundle belongs to its line: its octets cannot be passed on")
+    if session.state not in ON_THE_CARD:
+        raise NOT_GIVABLE("only a session stored on its card can be passed on", state=str(session.state))
+    if not find_esim(connection, session.esim_id).is_card:
+        raise NOT_GIVABLE("a data provider serves this session, so it cannot be passed on")
+    if wish.esim_id is not None:
+        esim = find_esim(connection, wish.esim_id, session.user_id)
+        if esim.esim_id == session.esim_id or not esim.is_card:
+            raise NOT_GIVABLE(OWN_ESIM_ONLY, esim_id=esim.esim_id)

@@ -24,6 +24,7 @@ from kswifi.sessions.model import LIVE_STATES, InternetSession
 from kswifi.sessions.store import find_session, get_balance, note_sent
 
 GIVEN_AWAY: Final = "given away"
+MOVED: Final = "moved to a new eSIM"
 
 
 class TransferHandlers:
@@ -128,7 +129,7 @@ def _begin_receiving(connection: Connection, session_id: str) -> OctetTransfer |
         return transfer
     receiving = store.change_state(connection, transfer, TransferEvent.PROVED, kobo=0)
     if receiving is not None:
-        fund_received(connection, session_id, transfer.kobo)
+        fund_received(connection, session_id, transfer.kobo, transfer.octets)
     return receiving or store.find_into(connection, session_id)
 
 
@@ -138,9 +139,11 @@ def _note_received(connection: Connection, read: OctetTransfer) -> None:
         return
     giver = find_session(connection, read.from_session_id)
     balance, _ = get_balance(connection, giver.session_id)
-    is_empty = not (balance.available or balance.reserved or balance.withheld)
+    moved = read.kind is TransferKind.MOVE
+    # All that a moved session had available was sent, and its line is frozen.
+    is_empty = moved or not (balance.available or balance.reserved or balance.withheld)
     if giver.state in LIVE_STATES and is_empty and not store.has_open_out_of(connection, giver.session_id):
-        session_jobs.ask_to_revoke(connection, giver, GIVEN_AWAY)
+        session_jobs.ask_to_revoke(connection, giver, MOVED if moved else GIVEN_AWAY)
 
 
 def _note_receive_refused(connection: Connection, read: OctetTransfer) -> None:
@@ -165,5 +168,6 @@ def _restore(connection: Connection, transfer: OctetTransfer) -> None:
         transfer.from_session_id,
         transfer.octets,
         transfer.kobo,
+        withheld_octets=transfer.withheld_octets,
         to_others=transfer.kind is TransferKind.GIFT,
     )

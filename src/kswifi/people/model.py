@@ -109,6 +109,7 @@ class OctetTransfer:
 
     ``code`` is None for a share or a move. ``receiver_id`` and ``to_session_id`` are None until it is claimed.
     ``kobo`` is the reserved money that travels with the octets, 0 while it belongs to a session's grant.
+    ``withheld_octets`` are those of a moved session that are not released yet: they go with the grant alone.
     ``reason`` says why the octets go back or were refused. ``expires_at`` is when they go back if the present step
     is not done by then.
     """
@@ -122,6 +123,7 @@ class OctetTransfer:
     to_session_id: str | None
     octets: int
     kobo: int
+    withheld_octets: int
     state: TransferState
     reason: str | None
     valid_until: datetime

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.people import jobs, store
-from kswifi.people.model import OctetTransfer, TransferEvent, TransferState
+from kswifi.people.model import OctetTransfer, TransferEvent, TransferKind, TransferState
 from kswifi.sessions import jobs as session_jobs
 from kswifi.sessions.ending import end_unused_session, may_be_spent
 from kswifi.sessions.model import LIVE_STATES, SessionEvent
@@ -41,7 +41,25 @@ def end_receiver(connection: Connection, transfer: OctetTransfer) -> None:
 
 def forget_owner(connection: Connection, user_id: str) -> None:
     """Take a user's unclaimed gifts back, because the account is being deleted."""
-    for transfer in store.unclaimed_of(connection, user_id):
+    _take_back(connection, store.unclaimed_of(connection, user_id))
+
+
+def take_back_unclaimed(connection: Connection, session_id: str) -> None:
+    """Take the gifts of a session back that nobody has claimed."""
+    of_session = store.transfers_of_session(connection, session_id)
+    unclaimed = (TransferState.OFFERED, TransferState.SENT)
+    _take_back(
+        connection,
+        [
+            it
+            for it in of_session
+            if it.from_session_id == session_id and it.kind is TransferKind.GIFT and it.state in unclaimed
+        ],
+    )
+
+
+def _take_back(connection: Connection, transfers: list[OctetTransfer]) -> None:
+    for transfer in transfers:
         if transfer.state is TransferState.OFFERED:
             store.note_reason(connection, transfer, jobs.WITHDRAWN)
         else:

@@ -1,8 +1,8 @@
-"""The table of transfers between InternetSessions."""
+"""The tables of transfers between InternetSessions, and of moves to a new eSIM."""
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
@@ -21,6 +21,8 @@ octet_transfer: Final = Table(
     Column("octets", ExactInteger, nullable=False),
     # The reserved money that travels with the octets; 0 while it belongs to the grant of a session.
     Column("kobo", ExactInteger, nullable=False),
+    # Octets of a moved session that are not released yet: they are in no account, and go with the grant.
+    Column("withheld_octets", ExactInteger, nullable=False, server_default="0"),
     Column("state", String(16), nullable=False),
     Column("reason", String(64)),
     Column("valid_until", UtcDateTime, nullable=False),
@@ -33,3 +35,24 @@ octet_transfer: Final = Table(
     Index(None, "state", "expires_at"),
 )
 """Octets in transit: the ledger has taken them out of one account and not yet put them into another."""
+
+phone_move: Final = Table(
+    "phone_move",
+    metadata,
+    Column("move_id", UuidText, primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    Column("old_esim_id", UuidText, ForeignKey("esim.esim_id"), nullable=False, index=True),
+    Column("new_esim_id", UuidText, ForeignKey("esim.esim_id")),
+    Column("why", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("was_frozen", Boolean, nullable=False),
+    # The LoginSession that asked for it.
+    Column("asked_by", String(64), nullable=False),
+    Column("confirmed_by", String(16)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "user_id", "move_id"),
+    Index(None, "state", "due_at"),
+)
+"""Moves of the sessions of one line to a new eSIM."""

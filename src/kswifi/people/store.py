@@ -9,6 +9,7 @@ from sqlalchemy.engine import Row
 
 from kswifi.database.engine import transaction_instant
 from kswifi.database.pages import PagedQuery
+from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.pages import Page, PageRequest
 from kswifi.outbox.service import publish
 from kswifi.people.model import (
@@ -99,6 +100,13 @@ def has_open_out_of(connection: Connection, session_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def is_unsettled(connection: Connection, session_id: str) -> bool:
+    """Tell whether the ledger may be about to send octets of a session, or to receive some back."""
+    moving = (TransferState.OFFERED, TransferState.RETURNING)
+    query = select(_t.transfer_id).where(_t.from_session_id == session_id, _t.state.in_(moving)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def transfers_of_session(connection: Connection, session_id: str) -> list[OctetTransfer]:
     """Return the transfers out of and into a session, the oldest first, at most 100."""
     of_it = or_(_t.from_session_id == session_id, _t.to_session_id == session_id)
@@ -175,6 +183,7 @@ def _publish(connection: Connection, transfer: OctetTransfer) -> None:
         "state": str(transfer.state),
         "reason": transfer.reason,
         "octets": transfer.octets,
+        "valid_until": unix_seconds(transfer.valid_until),
     }
     giver = {**payload, "role": "giver", "session_id": transfer.from_session_id}
     publish(connection, user_id=transfer.giver_id, kind=GIFT_CHANGED, payload=giver)

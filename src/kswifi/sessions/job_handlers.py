@@ -130,7 +130,8 @@ class SessionHandlers:
             return Done()
         octets, withheld_octets = session.allowance_octets, 0
         if octets is not None and session.source is not SessionSource.ORDER:
-            octets = 0  # they are received once the card has proved its storage
+            # The others are received once the card has proved its storage; these are released in tranches.
+            octets = withheld_octets = octets - session.received_octets
         else:
             withheld_octets = await self._free_data.withheld_octets(session.session_id)
         for command in (

@@ -133,7 +133,8 @@ class InternetSession:
     ``allowance_octets`` is None for an uncapped session; ``package_octets`` and ``package_sha256`` are None until
     the package is signed; ``storage_proof`` is None until the card has proved that it holds the record;
     ``activated_at`` is None until the network has committed the first octet; ``pass_period_id`` is None for a
-    session that counts against the free allowance. ``sent_octets`` of the allowance left it for other sessions.
+    session that counts against the free allowance. ``sent_octets`` of the allowance left it for other sessions, and
+    ``received_octets`` come from another one. ``moved_to`` is the session on the new eSIM that continues it.
     """
 
     session_id: str
@@ -153,6 +154,8 @@ class InternetSession:
     pass_period_id: str | None = None
     source: SessionSource = SessionSource.ORDER
     sent_octets: int = 0
+    received_octets: int = 0
+    moved_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

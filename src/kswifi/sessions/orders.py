@@ -74,6 +74,7 @@ class ReceivedTerms:
     allowance_octets: int | None
     valid_until: datetime
     pass_period_id: str | None
+    received_octets: int = 0
 
 
 class SessionDownloadService:
@@ -234,6 +235,7 @@ class SessionDownloadService:
             activated_at=None,
             pass_period_id=terms.pass_period_id,
             source=terms.source,
+            received_octets=terms.received_octets,
         )
         self._add(connection, session, key)
         return session
@@ -255,7 +257,8 @@ class SessionDownloadService:
         """Return the eSIM of an order: the named one, else the user's installed one, else a new one."""
         if esim_id in (None, NEW_ESIM):
             mine = esims_of(connection, user_id)
-            ready = (it for it in mine if it.profile_state is ProfileState.INSTALLED)
+            usable = (it for it in mine if it.replaced_by is None and not it.wants_frozen)
+            ready = (it for it in usable if it.profile_state is ProfileState.INSTALLED)
             installed = next((it for it in ready if self._orders.takes_more(it)), None)
             if esim_id is None and installed is not None:
                 return installed
@@ -279,6 +282,7 @@ class SessionDownloadService:
         """
         for esim in mine:
             fresh = esim.profile_state is ProfileState.ALLOCATED and self._orders.are_delivered_as(esim)
+            fresh = fresh and esim.replaced_by is None and not esim.wants_frozen
             if fresh and live(sessions_on(connection, esim.esim_id)) is None:
                 return esim
         return None

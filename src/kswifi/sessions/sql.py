@@ -46,6 +46,10 @@ internet_session: Final = Table(
     Column("source", String(8), nullable=False, server_default="order"),
     # Octets that left it for other sessions.
     Column("sent_octets", ExactInteger, nullable=False, server_default="0"),
+    # Octets of the allowance that come from another session; the others are credited in tranches.
+    Column("received_octets", ExactInteger, nullable=False, server_default="0"),
+    # The session to which it moved with its owner's new eSIM.
+    Column("moved_to", UuidText),
     UniqueConstraint("user_id", "idempotency_key"),
     CheckConstraint("NOT free OR allowance_octets IS NOT NULL", name="free_is_capped"),
     Index(None, "user_id", "ordered_at"),

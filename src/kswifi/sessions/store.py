@@ -56,6 +56,8 @@ _COLUMNS = (
     _t.pass_period_id,
     _t.source,
     _t.sent_octets,
+    _t.received_octets,
+    _t.moved_to,
 )
 # Built once: building a statement costs more than executing it.
 _BY_ID = select(*_COLUMNS).where(_t.session_id == bindparam("wanted"))
@@ -143,6 +145,7 @@ def add_session(connection: Connection, session: InternetSession, idempotency_ke
             idempotency_key=idempotency_key,
             pass_period_id=session.pass_period_id,
             source=session.source,
+            received_octets=session.received_octets,
         )
     )
     _note_states(connection, [(session.session_id, session.ordered_at)], session.state)
@@ -227,6 +230,11 @@ def note_sent(connection: Connection, session_id: str, octets: int) -> None:
     connection.execute(
         update(internet_session).where(_t.session_id == session_id).values(sent_octets=_t.sent_octets + octets)
     )
+
+
+def note_moved(connection: Connection, session_id: str, moved_to: str) -> None:
+    """Store the session that continues another one on a new eSIM."""
+    connection.execute(update(internet_session).where(_t.session_id == session_id).values(moved_to=moved_to))
 
 
 def put_package(connection: Connection, session_id: str, package: bytes) -> None:
@@ -322,4 +330,6 @@ def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:
         pass_period_id=row.pass_period_id,
         source=SessionSource(row.source),
         sent_octets=row.sent_octets,
+        received_octets=row.received_octets,
+        moved_to=row.moved_to,
     )

@@ -22,9 +22,10 @@ def release(connection: Connection, session_id: str, rules: FreeDataRules) -> bo
     grant = release_tranche(connection, session_id, rules)
     if grant is None:
         return False
-    # The ledger counts all octets it ever credited, those that left for other sessions included.
-    sent_octets = find_session(connection, session_id).sent_octets
-    jobs.ask_to_disburse(connection, session_id, grant.released_octets + sent_octets)
+    # The ledger counts the octets it credited: with those that left for other sessions, without received ones.
+    session = find_session(connection, session_id)
+    credited_octets = grant.released_octets + session.sent_octets - session.received_octets
+    jobs.ask_to_disburse(connection, session_id, credited_octets)
     return True
 
 

@@ -32,7 +32,12 @@ def test_octets_and_kobo_are_conserved(block: int) -> None:
     each = SEEDS // BLOCKS
     figures = [PeopleScenario(seed).run() for seed in range(block * each, (block + 1) * each)]
     assert sum(it.octets_sent for it in figures) == sum(it.octets_received for it in figures)
-    assert min(sum(getattr(it, name) for it in figures) for name in ("received", "returned", "faults", "kobo")) > 0
+    assert (
+        min(
+            sum(getattr(it, name) for it in figures) for name in ("received", "returned", "faults", "kobo", "moves")
+        )
+        > 0
+    )
 
 
 @pytest.mark.soak

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from kswifi.cli.main import app
 from kswifi.data_directory.backup import backup
-from kswifi.data_directory.backup_record import NAME, BackupRecord, write_backup_record
+from kswifi.data_directory.backup_record import BACKUP, BackupRecord, write_backup_record
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
@@ -70,7 +70,7 @@ def test_an_old_backup_is_reported(tmp_path: Path, hours: int, verdict: Verdict)
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"at": 1}', b"[]", b"null"])
 def test_a_record_that_cannot_be_read_counts_as_no_backup(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / NAME).write_bytes(content)
+    (tmp_path / BACKUP).write_bytes(content)
     assert "no backup" in check_backup(tmp_path, NOW).words
 
 
@@ -212,6 +212,6 @@ async def test_a_backup_leaves_its_record_and_does_not_contain_it(
     backup(installation.data_dir, tmp_path / "one.tar.gz")
     backup(installation.data_dir, tmp_path / "two.tar.gz")
     with tarfile.open(tmp_path / "two.tar.gz") as tar:
-        assert NAME not in tar.getnames()
+        assert BACKUP not in tar.getnames()
     found = check_backup(installation.data_dir, SystemClock().now())
     assert found == Finding("backup", Verdict.OK, f"0.0 hours old: {tmp_path / 'two.tar.gz'}")

@@ -8,6 +8,7 @@ from kswifi.esim.smdp.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
 from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
 from kswifi.people.model import TRANSITIONS as TRANSFER_TRANSITIONS
 from kswifi.people.model import TransferState
+from kswifi.people.move_model import MOVE_TRANSITIONS, MoveState
 from kswifi.sessions.errors import ILLEGAL_TRANSITION
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
@@ -102,6 +103,7 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
             "RspSession": (RspSessionState.AUTHENTICATED, RSP_SESSION_TRANSITIONS),
             "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
             "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
+            "PhoneMove": (MoveState.WAITING, MOVE_TRANSITIONS),
             "Order at a data provider": (OrderState.INTENDED, ORDER_TRANSITIONS),
         }
     )

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, func, select
 
 import kswifi
 from kswifi.charging_records import store as records_store
-from kswifi.data_directory.backup_record import read_backup_record
+from kswifi.data_directory.backup_record import BACKUP, COPY, read_backup_record
 from kswifi.database.engine import Database
 from kswifi.kernel.clock import monotonic_seconds
 from kswifi.ledger.client import LedgerClient
@@ -128,13 +128,14 @@ class _OperationsCollector(Collector):
         yield lag
 
     def _of_backup(self) -> Iterator[Metric]:
-        age = GaugeMetricFamily(
-            "kswifi_backup_age_seconds", "Since the last complete `kswifi backup`; absent if there was none."
-        )
-        record = read_backup_record(self._data_dir)
-        if record is not None:
-            age.add_metric([], (self._now - record.at).total_seconds())
-        yield age
+        for name, words, record in (
+            ("kswifi_backup_age_seconds", "Since the last complete `kswifi backup`; absent if none.", BACKUP),
+            ("kswifi_copy_age_seconds", "What the copy of `kswifi copy` is behind; absent if none.", COPY),
+        ):
+            age = GaugeMetricFamily(name, words)
+            if (found := read_backup_record(self._data_dir, record)) is not None:
+                age.add_metric([], (self._now - found.at).total_seconds())
+            yield age
 
 
 def _by_state(name: str, words: str, states: Sequence[str], counts: dict[str, int]) -> Metric:

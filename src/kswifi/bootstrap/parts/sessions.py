@@ -17,6 +17,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.payments.rules import PassRules
 from kswifi.people.gifts import GiftService
 from kswifi.people.job_handlers import TransferHandlers
+from kswifi.people.moves import Movers, MoveService
 from kswifi.people.returns import return_due
 from kswifi.sessions import jobs
 from kswifi.sessions.card.packets import CardRecords
@@ -54,9 +55,11 @@ async def open_sessions(context: Context) -> Part:
     projector = open_projector(context.settings, database, ledger, streams)
     context.need(JournalReaders).add(projector.wake)
     transfers = TransferHandlers(database, context.need(AnnouncingLedger))
-    context.offer(GiftService(downloads, free_data, context.settings.people_rules))
+    gifts = GiftService(downloads, free_data, context.settings.people_rules)
+    movers = Movers(database, lambda: ledger.state, downloads, gifts)
+    context.offer(gifts, MoveService())
     handlers = {**_session_handlers(context, transfers).handlers(), **transfers.handlers()}
-    loops = [Loop("projector", projector.run, projector.stop)]
+    loops = [Loop("projector", projector.run, projector.stop), Loop("moves", movers.run, movers.stop)]
     if (external := context.find(ExternalSmdp)) is not None:
         # A slow SM-DP+ of others must hold up no other job.
         worker = external.worker(database, {jobs.DELIVER: handlers.pop(jobs.DELIVER)})

@@ -1,4 +1,4 @@
-"""`kswifi lines ...`: show a line, freeze it, thaw it."""
+"""`kswifi lines ...`: show a line, freeze it, thaw it, ask for its move to a new eSIM."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kswifi.esim.model import ESim
     from kswifi.sessions.model import InternetSession
 
-lines_app = typer.Typer(help="Lines: show, freeze (lost phone, fraud), thaw.", no_args_is_help=True)
+lines_app = typer.Typer(help="Lines: show, freeze (lost phone, fraud), thaw, move.", no_args_is_help=True)
 
 LineId = Annotated[str, typer.Argument(help="The line's (eSIM's) id.")]
 
@@ -51,6 +51,30 @@ def freeze(line_id: LineId, reason: Reason) -> None:
 def thaw(line_id: LineId, reason: Reason) -> None:
     """Thaw a frozen line."""
     _set(line_id, reason, frozen=False)
+
+
+@lines_app.command("move")
+def move(
+    line_id: LineId,
+    reason: Reason,
+    why: Annotated[str, typer.Option(help="lost, broken, deleted or new_phone.")] = "lost",
+) -> None:
+    """Freeze a line and ask for its sessions to move to a new eSIM: in 24 hours, or when the owner confirms it.
+
+    `lost` also signs the owner's devices out.
+    """
+    from kswifi.desk.moves import ask_to_move
+    from kswifi.people.move_model import MoveReason
+    from kswifi.people.moves import MoveService
+
+    if why not in set(MoveReason):
+        raise typer.BadParameter(f"one of {', '.join(MoveReason)}", param_hint="--why")
+    asked = write(
+        lambda connection: ask_to_move(
+            connection, shell_operator(), MoveService(), line_id, MoveReason(why), reason
+        )
+    )
+    print(f"{asked.old_esim_id}: frozen; its sessions move at {asked.due_at:%Y-%m-%d %H:%M} UTC, or when confirmed")
 
 
 def _set(line_id: str, reason: str, *, frozen: bool) -> None:

@@ -50,6 +50,7 @@ _COLUMNS = (
     esim.c.frozen,
     esim.c.wants_frozen,
     esim.c.freeze_wish,
+    esim.c.replaced_by,
     esim.c.kind,
 )
 _OF_USER = PagedQuery(
@@ -229,6 +230,11 @@ def set_frozen(connection: Connection, esim_id: str, frozen: bool) -> None:
     connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(frozen=frozen))
 
 
+def note_replaced(connection: Connection, esim_id: str, replaced_by: str) -> None:
+    """Store the line that the owner has in place of another one since a move. No order goes to the old line."""
+    connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(replaced_by=replaced_by))
+
+
 def wish_to_freeze(connection: Connection, line: ESim, *, freeze: bool) -> int | None:
     """Store that a line is to be frozen or thawed; return the number of the wish, None if nothing changes."""
     if line.wants_frozen == freeze:
@@ -269,6 +275,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         frozen=row.frozen,
         wants_frozen=row.wants_frozen,
         freeze_wish=row.freeze_wish,
+        replaced_by=row.replaced_by,
         kind=LineKind(row.kind),
     )
 

@@ -264,6 +264,30 @@ class PhoneApp:
         """Claim a gift by its code; return it with the session that was ordered for us."""
         return self._post(f"/api/v1/gifts/{code}/claim", {})
 
+    def ask_to_move(self, esim_id: str, why: str) -> dict[str, Any]:
+        """Freeze one of our eSIMs, and ask for its sessions to move to a new one."""
+        return self._post("/api/v1/moves", {"esim_id": esim_id, "why": why}, accept=(201,))
+
+    def confirm_move(self, move_id: str, recovery_code: str) -> dict[str, Any]:
+        """Confirm a move with the recovery code."""
+        return self._post(f"/api/v1/moves/{move_id}/confirm", {"recovery_code": recovery_code})
+
+    def wait_for_move(self, move_id: str, states: Sequence[str], seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until one of our latest moves is in one of these states, and return it.
+
+        Raises:
+            AppError: it is not, after ``seconds``.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            moves = self._get("/api/v1/moves")["moves"]
+            move: dict[str, Any] = next(it for it in moves if it["move_id"] == move_id)
+            if move["state"] in states:
+                return move
+            if time.monotonic() > until:
+                raise AppError(f"the move is {move['state']}, and not {' or '.join(states)}", state=move["state"])
+            time.sleep(_POLL_SECONDS)
+
     def switch(self, session_id: str, to: str) -> dict[str, Any]:
         """Request ``activate``, ``deactivate`` or ``cancel``."""
         return self._post(f"/api/v1/sessions/{session_id}/{to}", None)

@@ -150,11 +150,12 @@ class Road:
         """Whether the session has no limit of octets and ends by time only."""
         return self.walked.offer["allowance_octets"] is None
 
-    def register(self, identifier: str, password: str) -> None:
-        """Make an account."""
+    def register(self, identifier: str, password: str) -> str:
+        """Make an account; return its recovery code."""
         with self.stage("register"):
-            self.app.register(identifier, password)
+            recovery_code = self.app.register(identifier, password)
             self._teller.note(f"account of {identifier}")
+            return recovery_code
 
     def choose(self, offer_id: str) -> None:
         """List the offers and choose one."""

@@ -9,8 +9,9 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from kswifi.accounts.model import SignedIn, User
 from kswifi.accounts.sql import user_account
 from kswifi.catalogue.service import Catalogue
 from kswifi.esim.lines.service import EsimOrders
@@ -35,9 +36,11 @@ from kswifi.people import store
 from kswifi.people.gifts import GiftService, Wish
 from kswifi.people.job_handlers import TransferHandlers
 from kswifi.people.model import OPEN_STATES, OctetTransfer, TransferKind, TransferState
+from kswifi.people.move_model import Confirmation, MoveReason, MoveState, PhoneMove
+from kswifi.people.moves import Movers, MoveService
 from kswifi.people.returns import return_due
 from kswifi.people.rules import GiftRules
-from kswifi.people.sql import octet_transfer
+from kswifi.people.sql import octet_transfer, phone_move
 from kswifi.sessions import jobs as session_jobs
 from kswifi.sessions.card.packets import note_proof
 from kswifi.sessions.job_handlers import SessionHandlers
@@ -72,6 +75,8 @@ _RESERVED: Final = 50 * _MEGABYTE
 _ODDS: Final = (0.0, 0.03, 0.1)
 _CALM_HOURS: Final = 60
 _ROUNDS: Final = 40
+_CALM_ROUNDS: Final = 6
+_LINES: Final = select(esim.c.esim_id, esim.c.user_id).order_by(esim.c.esim_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Figures:
     octets_sent: int
     octets_received: int
     kobo: int
+    moves: int
 
 
 class _Clock:
@@ -131,6 +137,8 @@ class PeopleScenario:
         )
         gift_rules = GiftRules(giver_verified=False, giver_age=timedelta(), receiver_givers=9)
         self.gifts = GiftService(self.downloads, self.free_data, gift_rules, random.randbytes)
+        self.moves = MoveService(random.randbytes)
+        self.movers = Movers(self.database, lambda: self.ledger.state, self.downloads, self.gifts)
         transfers = TransferHandlers(self.database, self.ledger)
         handlers = SessionHandlers(
             self.database,
@@ -148,6 +156,8 @@ class PeopleScenario:
         self.users = [str(UUID(int=random.getrandbits(128), version=4)) for _ in range(3)]
         self.lines: dict[str, str] = {}
         """Each line with its user."""
+        self.moving: set[str] = set()
+        """The lines that are being moved, or were: they stay frozen."""
         self.used = 0
 
     def run(self) -> Figures:
@@ -196,7 +206,7 @@ class PeopleScenario:
                 self._insert_line(connection, user_id)
 
     def _insert_line(self, connection: Connection, user_id: str) -> None:
-        serial = len(self.lines) + 1
+        serial = len(self.lines) + 1_000  # beyond those of lines that the product allocates
         esim_id = str(UUID(int=self.random.getrandbits(128), version=4))
         self.lines[esim_id] = user_id
         connection.execute(
@@ -231,6 +241,7 @@ class PeopleScenario:
             (self._use, 4),
             (self._switch, 1),
             (self._end_some, 1),
+            (self._lose_phone, 1),
             (self._pass_time, 1),
             (self._sweep, 2),
             (self._project, 2),
@@ -298,6 +309,9 @@ class PeopleScenario:
                 SessionEvent.TRANSFER_STARTED,
             ):
                 current = move_session(connection, current, event)
+            connection.execute(
+                update(esim).where(esim.c.esim_id == current.esim_id).values(profile_state=ProfileState.INSTALLED)
+            )
             note_proof(connection, current.session_id, StorageProof.POR)
 
         await self.database.write(bring)
@@ -314,6 +328,26 @@ class PeopleScenario:
         else:
             await self.database.write(
                 lambda connection: session_jobs.ask_to_revoke(connection, session, "simulated")
+            )
+
+    async def _lose_phone(self) -> None:
+        """Ask for a move of a line of the giver, and perhaps confirm it with a passkey."""
+        user_id = self.users[0]
+        candidates = [it for it, owner in self.lines.items() if owner == user_id and it not in self.moving]
+        if not candidates:
+            return
+        line = self.random.choice(candidates)
+        user = User(user_id, "+2348031234500", None, _START)
+        signed_in = SignedIn(user, "csrf", _START + timedelta(days=366), "this device")
+
+        def ask(connection: Connection) -> PhoneMove:
+            return self.moves.ask(connection, user_id, line, MoveReason.LOST, signed_in.login_id)
+
+        move = await self.database.write(ask)
+        self.moving.add(line)
+        if self.random.random() < 0.7:
+            await self.database.write(
+                lambda connection: self.moves.confirm(connection, signed_in, move.move_id, Confirmation.PASSKEY)
             )
 
     # The network
@@ -335,6 +369,8 @@ class PeopleScenario:
 
     async def _switch(self) -> None:
         line, number = self.random.choice(list(self.lines)), self.random.getrandbits(60)
+        if line in self._lines_in_moves():
+            return
         frozen = self.random.random() < 0.5
         self.ledger.apply(do.Freeze(f"freeze:{number}", line, frozen))
 
@@ -378,6 +414,9 @@ class PeopleScenario:
 
     async def _sweep(self) -> None:
         await return_due(self.database)
+        await self.movers.carry_out()
+        for esim_id, user_id in self.database.now(lambda connection: connection.execute(_LINES).all()):
+            self.lines.setdefault(esim_id, user_id)
 
     async def _project(self) -> None:
         await self.projector.catch_up()
@@ -388,15 +427,17 @@ class PeopleScenario:
     async def _calm(self) -> None:
         """Let everything that is under way come to its end, without faults."""
         self.projector = self._new_projector()
-        for number, line in enumerate(self.lines):
+        moved = self._lines_in_moves()
+        for number, line in enumerate(it for it in self.lines if it not in moved):
             self.ledger.apply(do.Freeze(f"thaw:{number}", line, False))
-        for _ in range(3):
+        for _ in range(_CALM_ROUNDS):
             await self._work_all()
             for user_id in self.users:
                 session = await self._session_of(user_id, SessionState.PACKAGED)
                 if session is not None:
                     await self._bring(session)
-            await return_due(self.database)
+            await self._work_all()
+            await self._sweep()
             await self._work_all()
             self.clock.instant += timedelta(hours=_CALM_HOURS)
 
@@ -423,6 +464,10 @@ class PeopleScenario:
         ids = connection.scalars(select(octet_transfer.c.transfer_id).order_by(octet_transfer.c.transfer_id))
         found = [store.find_transfer(connection, it) for it in ids.all()]
         return [it for it in found if it is not None]
+
+    def _lines_in_moves(self) -> set[str]:
+        """Return the lines that are being moved or were; the rows know requests whose answers were lost."""
+        return set(self.database.now(lambda connection: connection.scalars(select(phone_move.c.old_esim_id)).all()))
 
     def _is_proved(self, session_id: str) -> bool:
         return self.database.now(lambda connection: find_session(connection, session_id).storage_proof is not None)
@@ -451,6 +496,11 @@ class PeopleScenario:
                 raise SimulationFailedError(
                     f"{transfer.name} is {transfer.state}, and {left} octets are in transit"
                 )
+        states = select(phone_move.c.state)
+        if waiting := set(self.database.now(lambda connection: connection.scalars(states).all())) - {
+            MoveState.MOVED
+        }:
+            raise SimulationFailedError(f"a move is {waiting}")
         accounts = self.ledger.state.accounts.values()
         net = sum(it.transferred_out - it.transferred_in for it in accounts)
         if net:
@@ -475,4 +525,5 @@ class PeopleScenario:
             octets_sent=sum(it.transferred_out for it in accounts),
             octets_received=sum(it.transferred_in for it in accounts),
             kobo=int(spent or 0),
+            moves=sum(it.kind is TransferKind.MOVE for it in transfers),
         )

@@ -118,6 +118,7 @@ class SessionView(ResponseBody):
     hold: Annotated[Hold | None, Field(description="Why its line is control-only, if it is.")]
     source: Annotated[SessionSource, Field(description="`order`, or where its octets come from.")]
     sent_octets: Annotated[int, Field(description="Octets of the allowance that you gave, shared or moved.")]
+    moved_to: Annotated[str | None, Field(description="The session on your new eSIM that continues this one.")]
     balance: BalanceView
     as_of: Annotated[Instant | None, Field(description="The instant that the balance speaks of.")]
 
@@ -215,6 +216,7 @@ def session_view(overview: SessionOverview) -> SessionView:
         hold=usage.hold,
         source=session.source,
         sent_octets=session.sent_octets,
+        moved_to=session.moved_to,
         balance=balance_view(usage.balance),
         as_of=usage.as_of,
     )

@@ -31,6 +31,7 @@ from kswifi.listeners.http_server import HttpServer
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
+from kswifi.people.moves import MoveService
 from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.providers.core.lab_network import LabNetworkAccess
@@ -106,6 +107,7 @@ def _services(context: Context) -> Services:
             vouchers=context.need(VoucherService),
             downloads=context.need(SessionDownloadService),
             gifts=context.need(GiftService),
+            moves=context.need(MoveService),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,

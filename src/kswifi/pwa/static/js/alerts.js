@@ -30,11 +30,12 @@ export function alertsOf(before, after, at = now()) {
   return found;
 }
 
+const ALERTS = ["share", "ends", "finished", "security", "gift_received", "gift_claimed", "gift_returned", "move_asked"];
 // Store the texts of alerts in the user's language for the service worker, which shows messages while no page is open.
 effect(() => {
   if (!account.value) return; // signing out deletes the texts; signing in stores them again
   const locale = language.value === "pcm" ? "en-NG" : navigator.language;
-  const texts = Object.fromEntries(["share", "ends", "finished", "security"].map((what) => [what, t(`alert.${what}`)]));
+  const texts = Object.fromEntries(ALERTS.map((what) => [what, t(`alert.${what}`)]));
   db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});
 });
 

@@ -1,4 +1,4 @@
-/*8a11ab9915beb770ab3369fc85408d6469ae5957ccadc6cb9d602d647950e486*/
+/*a3bea8087ac63955343eaaf1bfa7edc4cbfb42010a76a72f9b225b51290a494a*/
 var e=`
 back Back
 cancel Cancel
@@ -444,6 +444,10 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+gift_received {size} from a gift is on your eSIM
+gift_claimed Your gift of {size} was claimed
+gift_returned Your gift of {size} came back to you
+move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
 security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.

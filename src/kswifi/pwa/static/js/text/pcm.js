@@ -444,6 +444,10 @@ export default `
     share You don use {percent} % of your {size} session
     ends Your {size} session go end {day}
     finished Session don finish: go back to WiFi
+    gift_received {size} wey person dash you don enter your eSIM
+    gift_claimed Person don collect your gift of {size}
+    gift_returned Your gift of {size} don come back to you
+    move_asked Person wan move your eSIM go new phone. If no be you, cancel am now.
     security Your account sign-in change, or new device don sign in. Na you?
 
   update.
