@@ -313,8 +313,6 @@ def _require_lines(connection: Connection, session: InternetSession, wish: Wish)
         raise NOT_GIVABLE("a data provider's bundle belongs to its line: its octets cannot be passed on")
     if session.state not in ON_THE_CARD:
         raise NOT_GIVABLE("only a session stored on its card can be passed on", state=str(session.state))
-    if not find_esim(connection, session.esim_id).is_card:
-        raise NOT_GIVABLE("a data provider serves this session, so it cannot be passed on")
     if wish.esim_id is not None:
         esim = find_esim(connection, wish.esim_id, session.user_id)
         if esim.esim_id == session.esim_id or not esim.is_card:
