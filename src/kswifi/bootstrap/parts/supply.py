@@ -86,6 +86,7 @@ def rehearsal_options(settings: Settings, installation: Installation) -> Provide
         public_key=f"{key}-public-key",
         secret_key=key * 2 if settings.rehearsal_provider == "esim_access" else f"{key}-secret-key",
         sandbox=True,
+        webhook_senders=("127.0.0.0/8",),
         url=f"http://127.0.0.1:{settings.rehearsal_provider_port}{entry.path}",
     )
 

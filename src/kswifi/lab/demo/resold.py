@@ -141,6 +141,12 @@ class EsimRoad(Road):
             self.delivered.paused_confirmed = True
             self._teller.note("suspended and continued by the provider's API, both confirmed")
 
+    def switch_line_on(self) -> None:
+        """Attach, and wait for full access: the provider's network follows its switch a moment later."""
+        super().switch_line_on()
+        if not self.modem.wait_for_access("full", seconds=_WAIT_SECONDS):
+            raise RoadError(f"the line is on, and the provider's network gives {self.modem.access} access")
+
     def browse_bundle(self) -> None:
         """Move data until the provider's network ends the bundle."""
         with self.stage("browse"):
