@@ -1,4 +1,4 @@
-/*fd0b80ddf28b7e789e5acbb5b1179d69dffebb54ae26f09ebef0eed17faa6d05*/
+/*aaa684aa3ad4e03de0544bdebe1aaaf0ecf9ad69d27960b3384555272d98a34c*/
 var e=`
 back Back
 cancel Cancel
@@ -619,7 +619,7 @@ data.text Low-data mode under You makes the app ask less often. The app itself i
 install How do I install the eSIM?
 install.text Open the session and press Install the eSIM: one tap, a QR code or a code to type, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
 ate What ate my data?
-ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, update apps on WiFi only, and look at Data usage in Settings. The session's history shows the hours.
+ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, and update apps on WiFi only. The session's history shows the hours.
 portal WiFi is on, but nothing loads
 portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. What you asked for then goes on by itself.
 

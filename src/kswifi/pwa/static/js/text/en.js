@@ -620,7 +620,7 @@ export default `
     install How do I install the eSIM?
     install.text Open the session and press Install the eSIM: one tap, a QR code or a code to type, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
     ate What ate my data?
-    ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, update apps on WiFi only, and look at Data usage in Settings. The session's history shows the hours.
+    ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, and update apps on WiFi only. The session's history shows the hours.
     portal WiFi is on, but nothing loads
     portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. What you asked for then goes on by itself.
 
