@@ -174,7 +174,7 @@ def test_without_https_it_says_what_it_cannot_do_there_and_downloads_nothing(
     with running(tmp_path, name) as system:
         chromium = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
         with device(chromium, system.origin) as app:
-            app.open().sees("This page was opened without HTTPS.")
+            app.open().sees("This page was opened without HTTPS")
             assert app.page.evaluate("[isSecureContext, 'serviceWorker' in navigator]") == [False, False]
             app.register()
             app.open("choose").heading("Choose a session")

@@ -6,11 +6,11 @@ A road is walked once for each of its requests. The answer to that request is lo
 import re
 import time
 
-import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
 from tests.support.app_page import PASSWORD, AppPage, device
+from tests.support.lost_answers import each_answer
 from tests.support.own_phone import Lost, own_phone
 
 API = r"/api/v1/(?!events|connection|venues)"
@@ -21,7 +21,7 @@ def ended(app: AppPage) -> None:
     expect(app.page.get_by_text("Waiting for the network.")).to_have_count(0, timeout=45_000)
 
 
-@pytest.mark.parametrize("which", range(1, 4))
+@each_answer(3)
 def test_activating_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with device(browser, kswifi.origin) as app:
         app.open().register()
@@ -39,7 +39,7 @@ def test_activating_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Brows
         app.heading("Session Active")
 
 
-@pytest.mark.parametrize("which", range(1, 4))
+@each_answer(3)
 def test_pausing_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with device(browser, kswifi.origin) as app:
         app.open().register()
@@ -55,7 +55,7 @@ def test_pausing_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser,
         ended(app)
 
 
-@pytest.mark.parametrize("which", range(1, 4))
+@each_answer(3)
 def test_writing_that_something_is_wrong_is_done_once_whichever_answer_is_lost(
     kswifi: Kswifi, browser: Browser, which: int
 ) -> None:
@@ -91,7 +91,7 @@ def pressed_until(app: AppPage, button: str, ends: str) -> None:
     app.sees(ends, seconds=30)
 
 
-@pytest.mark.parametrize("which", range(1, 4))
+@each_answer(3)
 def test_passkeys_sign_up_and_in_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with device(browser, kswifi.origin) as app:
         virtual_authenticator(app)
@@ -112,7 +112,7 @@ def test_passkeys_sign_up_and_in_whichever_answer_is_lost(kswifi: Kswifi, browse
         pressed_until(app, "Sign In with a Passkey", "No sessions yet")
 
 
-@pytest.mark.parametrize("which", [1, 2])
+@each_answer(2)
 def test_a_passkey_is_added_once_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with device(browser, kswifi.origin) as app:
         virtual_authenticator(app)
@@ -131,7 +131,7 @@ def test_a_passkey_is_added_once_whichever_answer_is_lost(kswifi: Kswifi, browse
         expect(app.page.get_by_role("button", name=re.compile("^Remove "))).to_have_count(1)
 
 
-@pytest.mark.parametrize("which", range(1, 5))
+@each_answer(4)
 def test_a_second_device_shows_the_code_whichever_answer_is_lost(
     kswifi: Kswifi, browser: Browser, which: int
 ) -> None:

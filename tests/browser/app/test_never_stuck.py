@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import Kswifi
 from tests.support.app_page import PASSWORD, AppPage, device
+from tests.support.lost_answers import each_answer
 from tests.support.own_phone import ANDROID, IPHONE, STORAGE_CLOSED, STORAGE_FULL, Lost, download, own_phone
 
 
@@ -132,7 +133,7 @@ def recover(browser: Browser, kswifi: Kswifi, identifier: str, code: str, which:
         app.heading("Write this down")
 
 
-@pytest.mark.parametrize("which", [1, 2])
+@each_answer(2)
 def test_a_recovery_whose_answer_is_lost_still_shows_the_next_code(
     kswifi: Kswifi, browser: Browser, which: int
 ) -> None:
@@ -146,7 +147,7 @@ def test_a_recovery_whose_answer_is_lost_still_shows_the_next_code(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(STORAGE_CLOSED, "does not let the app keep"), (STORAGE_FULL, "no space left")]
+    ("fault", "said"), [(STORAGE_CLOSED, "lets the app keep nothing"), (STORAGE_FULL, "no space left")]
 )
 def test_with_storage_closed_or_full_the_whole_road_works_and_the_fault_is_named(
     kswifi: Kswifi, browser: Browser, fault: str, said: str
@@ -313,7 +314,7 @@ def test_two_tabs_walk_one_road_and_the_second_takes_over(kswifi: Kswifi, browse
 API = r"/api/v1/|/\.well-known/"
 
 
-@pytest.mark.parametrize("which", range(1, 9))
+@each_answer(8, always=(2, 5))
 def test_the_road_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     """The road from Download to the phone has some eight requests: lose the answer to each of them in turn."""
     with own_phone(browser, kswifi.origin) as app:
@@ -329,7 +330,7 @@ def test_the_road_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser
         assert len(listed(app, "sessions")) == 1
 
 
-@pytest.mark.parametrize("which", range(1, 9))
+@each_answer(8, always=(2, 5))
 def test_storing_on_the_lab_phone_ends_whichever_answer_is_lost(
     kswifi: Kswifi, browser: Browser, which: int
 ) -> None:
@@ -345,7 +346,7 @@ def test_storing_on_the_lab_phone_ends_whichever_answer_is_lost(
         assert len(listed(app, "sessions")) == 1
 
 
-@pytest.mark.parametrize("which", [1, 2])
+@each_answer(2)
 def test_giving_back_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with own_phone(browser, kswifi.origin) as app:
         app.open().register()
@@ -358,7 +359,7 @@ def test_giving_back_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Brow
         assert [one["state"] for one in listed(app, "sessions")] == ["revoked"]
 
 
-@pytest.mark.parametrize("which", [1, 2])
+@each_answer(2)
 def test_buying_ends_at_one_checkout_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with device(browser, kswifi.origin) as app:
         app.open().register()

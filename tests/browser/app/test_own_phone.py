@@ -67,7 +67,7 @@ def test_the_road_is_guided_by_what_the_server_knows(kswifi: Kswifi, browser: Br
         app.button("It worked")
         app.sees("We have not heard from your phone yet.")
         app.button("It was refused")
-        app.sees("Check three things")
+        app.sees("Is the phone on WiFi, its clock right")
         app.page.get_by_text("Set up by hand").click()
         code = app.page.get_by_text(re.compile(r"^LPA:1\$")).inner_text()
         kswifi.lab("/phone/wifi", {"on": True})
