@@ -63,13 +63,6 @@ def test_after_the_cut_the_app_loads_over_control_only_and_the_next_session_is_c
             there.heading("Ready when you are")
             there.button("Activate Session")
             expect(there.page.get_by_text("WAITING FOR THE NETWORK")).to_have_count(0)
-        kswifi.lab("/phone/line", {"on": False})
-        app.open("home")
-        app.page.get_by_role("link", name=re.compile("3 GB")).first.click()
-        app.button("Activate Session")
-        app.sees("The line is on.")
-        kswifi.spend(50_000_000)  # more than one grant, so that the network reports
-        app.heading("Session Active")
 
 
 def test_where_streams_are_blocked_the_app_asks_now_and_then(kswifi: Kswifi, browser: Browser) -> None:
