@@ -15,7 +15,10 @@ from kswifi.lab.demo.app import PhoneApp
 from tests.support.api import PASSWORD, problem, register, serving
 from tests.support.system import new_identifier, running_system
 
-NO_PAGES: Final = {"export_account": "one file with all data of the account (GDPR, article 20), not a list"}
+NO_PAGES: Final = {
+    "list_portions": "a session has as many portions as bundles fit its allowance",
+    "export_account": "one file with all data of the account (GDPR, article 20), not a list",
+}
 
 LISTS: Final = {
     "/api/v1/logins": "logins",
@@ -35,7 +38,10 @@ LISTS: Final = {
 }
 """The lists, by the path of their route; the member that holds the items."""
 
-WHOLE: Final = {("/api/v1/sessions/{session_id}/statement", "transfers"): "at most 100, and the hours are the list"}
+WHOLE: Final = {
+    ("/api/v1/sessions/{session_id}/statement", "transfers"): "at most 100, and the hours are the list",
+    ("/api/v1/sessions", "notices"): "of open incidents, which are few",
+}
 """Further members that every page holds as a whole, and why they stay short."""
 
 
