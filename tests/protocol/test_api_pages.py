@@ -22,6 +22,7 @@ NO_PAGES: Final = {
 
 LISTS: Final = {
     "/api/v1/logins": "logins",
+    "/api/v1/moves": "moves",
     "/api/v1/passkeys": "passkeys",
     "/api/v1/notifications": "subscriptions",
     "/api/v1/offers": "offers",
