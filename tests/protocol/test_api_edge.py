@@ -40,6 +40,9 @@ ELSEWHERE = {
     "own_core_refused",
     "unknown_voucher_batch",
     "voucher_batch_invalid",
+    "unknown_dispute",  # to the operators' console
+    "dispute_answered_already",
+    "no_card_numbers",  # a defect of ours: code that asks a supplied line for its ICCID
 }
 
 JSON = {"Content-Type": "application/json"}
@@ -277,8 +280,11 @@ async def test_methods_and_input_that_are_refused_leave_a_line_without_their_val
             await client.patch("/api/v1/offers", json={})
             await client.post("/api/v1/logins", json={"identifier": 7, "password": "hunter22"})
             await client.get("/api/v1/sessions/019ab0de-0000-7000-8000-000000000001/usage")
-            await client.delete(
-                "/api/v1/passkeys/none", headers={"X-CSRF-Token": page.csrf_token, "Idempotency-Key": "k" * 9}
+            await client.request(
+                "DELETE",
+                "/api/v1/passkeys/none",
+                json={"password": PASSWORD},
+                headers={"X-CSRF-Token": page.csrf_token, "Idempotency-Key": "k" * 9},
             )
             client.cookies.clear()
             await client.get("/api/v1/account")

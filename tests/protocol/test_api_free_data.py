@@ -18,7 +18,7 @@ async def test_each_free_offer_says_whether_it_may_be_ordered_and_else_why(tmp_p
     async with served(tmp_path) as api:
         await api.order("free-3gb")
         told = (await api.get(FREE)).json()
-        assert told | {"offers": None} == {
+        assert told | {"offers": None, "next": None} == {
             "octets": 5 * GB,
             "days": 30,
             "left_octets": 2 * GB,
@@ -28,6 +28,7 @@ async def test_each_free_offer_says_whether_it_may_be_ordered_and_else_why(tmp_p
             "kyc_level": 0,
             "waiting": False,
             "offers": None,
+            "next": None,
         }
         assert {one["offer_id"]: one["refusal"] and one["refusal"]["code"] for one in told["offers"]} == {
             "free-1gb": None,

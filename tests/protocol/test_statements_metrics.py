@@ -20,7 +20,7 @@ async def test_the_statement_is_the_owners_alone(tmp_path: Path) -> None:
         session = await it.road.stored(user_id=it.page.user_id)
         path = f"/api/v1/sessions/{session.session_id}/statement"
         empty = (await it.get(path)).json()
-        assert empty == {"session_id": session.session_id, "octets": 0, "hours": []}
+        assert empty == {"session_id": session.session_id, "octets": 0, "hours": [], "transfers": [], "next": None}
         bearer = Bearer("001010000000001", "smf", "internet", 1)
         ask = Ask(5_000, 5_000, unix_seconds(it.road.clock.now()) + 60)
         note = UsageNote(1_000, 3_000).to_note()
@@ -54,7 +54,7 @@ async def test_a_dispute_is_kept_once_for_its_owner_and_bounded(tmp_path: Path) 
         assert (first.status_code, again.content) == (201, first.content)
         kept = first.json()
         assert (kept["words"], kept["hours"]) == ("I slept at that time.", hours[1::-1])
-        assert (await it.get(path)).json() == {"disputes": [kept]}
+        assert (await it.get(path)).json() == {"disputes": [kept], "next": None}
         wrong: tuple[object, ...] = (
             {},
             {"words": "   "},

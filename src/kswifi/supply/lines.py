@@ -98,11 +98,14 @@ class SuppliedLines:
 
         Raises:
             NOT_A_PROVIDER_LINE: the provider does not load lines that people have.
+            BUNDLE_NOT_MAPPED: the provider's catalogue was not read yet.
             NETWORK_UNKNOWN: no bundle is set for this network.
         """
         if self._kind is not LineKind.OWN_LINE:
             raise NOT_A_PROVIDER_LINE("sessions are delivered as an eSIM here, not onto a line that you have")
         networks = {it.network for it in store.mappings(connection)}
+        if not networks:
+            raise BUNDLE_NOT_MAPPED("no mobile network has a bundle yet: try again in a minute")
         if network not in networks:
             raise NETWORK_UNKNOWN(f"choose one of {', '.join(sorted(networks))}", network=network)
         mine = [it for it in esims_of(connection, user_id) if it.kind is LineKind.OWN_LINE]

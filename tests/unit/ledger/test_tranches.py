@@ -74,7 +74,7 @@ def test_another_session_is_not_spent_while_the_active_one_waits_unless_it_follo
     assert (back.account_id, back.granted_octets) == ("a", 10 * MB)
 
 
-@pytest.mark.parametrize(("amount", "withheld"), [(10, 10), (10, -1), (None, 1)])
-def test_a_credit_withholds_less_than_it_gives(amount: int | None, withheld: int) -> None:
+@pytest.mark.parametrize(("amount", "withheld"), [(10, 11), (10, -1), (None, 1)])
+def test_a_credit_withholds_no_more_than_it_gives(amount: int | None, withheld: int) -> None:
     with pytest.raises(InvalidCommandError):
         do.Credit("c", "w", "a", amount, LATER, withheld)

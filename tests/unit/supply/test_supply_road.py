@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from kswifi.books.model import Account
 from kswifi.esim.model import ProfileState
@@ -18,9 +19,10 @@ from kswifi.sessions.errors import LINE_IN_USE, PAUSE_NOT_OFFERED
 from kswifi.sessions.model import SessionState
 from kswifi.sessions.orders import cancel_session
 from kswifi.supply import store
-from kswifi.supply.errors import NO_PORTION_LEFT, NUMBER_NOT_VERIFIED, PORTION_PENDING
+from kswifi.supply.errors import BUNDLE_NOT_MAPPED, NO_PORTION_LEFT, NUMBER_NOT_VERIFIED, PORTION_PENDING
 from kswifi.supply.orders import OrderState
 from kswifi.supply.ports import ServiceStatus
+from kswifi.supply.sql import supply_offer
 from tests.support.refusals import refused
 from tests.support.supply_roads import ADA, open_supply_road
 
@@ -223,6 +225,13 @@ async def test_portions_are_booked_when_they_are_bought(tmp_path: Path) -> None:
         assert road.bought == 3
         # VTpass takes 350 naira less its commission of 3 per cent for each.
         assert (await road.books()) == {Account.COST_OF_DATA: 101_850, Account.PREPAID_AT_PROVIDER: -101_850}
+
+
+async def test_a_number_is_refused_for_now_while_no_catalogue_was_read(tmp_path: Path) -> None:
+    async with open_supply_road(tmp_path, "vtpass") as road:
+        await road.database.write(lambda connection: connection.execute(delete(supply_offer)))
+        with refused(BUNDLE_NOT_MAPPED):
+            await road.keep_number()
 
 
 async def test_no_more_is_drawn_than_the_session_has(tmp_path: Path) -> None:

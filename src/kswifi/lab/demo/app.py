@@ -8,8 +8,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx2
 import stamina
@@ -17,6 +18,7 @@ from joserfc.jwk import KeySet
 
 from kswifi.kernel.errors import KswifiError
 
+_T = TypeVar("_T")
 _PACKETS: Final = 32
 _CODE_DIGITS: Final = 6
 _CONFIRM_SECONDS: Final = 30.0
@@ -318,7 +320,7 @@ class PhoneApp:
         refusal: AppError | None = None
         for network in networks:
             try:
-                self._post(f"{at}/confirm", {"code": code, "keep_for_network": network})
+                once_mapped(partial(self._post, f"{at}/confirm", {"code": code, "keep_for_network": network}))
             except AppError as error:
                 if error.facts.get("problem") != "network_unknown":
                     raise
@@ -418,3 +420,19 @@ def _refusal(answer: httpx2.Response) -> AppError:
         )
     except ValueError:
         return AppError(f"HTTP {answer.status_code} without a problem document", status=answer.status_code)
+
+
+def once_mapped(call: Callable[[], _T]) -> _T:
+    """Return the result of ``call``, repeated until the server has read the provider's catalogue.
+
+    Raises:
+        AppError: the call is refused for another reason, or the catalogue is not read in time.
+    """
+    until = time.monotonic() + _CONFIRM_SECONDS
+    while True:
+        try:
+            return call()
+        except AppError as error:
+            if error.facts.get("problem") != "bundle_not_mapped" or time.monotonic() > until:
+                raise
+            time.sleep(_POLL_SECONDS)

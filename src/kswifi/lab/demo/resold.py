@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import httpx2
 import stamina
 
-from kswifi.lab.demo.app import AppError, PhoneApp
+from kswifi.lab.demo.app import PhoneApp, once_mapped
 from kswifi.lab.demo.road import Road, RoadError, Teller
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
@@ -94,14 +94,9 @@ class EsimRoad(Road):
 
     def order(self) -> None:
         """Order the session, once the server has read the provider's catalogue."""
-        until = time.monotonic() + _WAIT_SECONDS
-        while not self.walked.session_id:
-            try:
-                self.walked.session_id = str(self.app.order(str(self.walked.offer["id"]))["session_id"])
-            except AppError as error:
-                if error.facts.get("problem") != "bundle_not_mapped" or time.monotonic() > until:
-                    raise
-                time.sleep(_POLL_SECONDS)
+        if not self.walked.session_id:
+            offer_id = str(self.walked.offer["id"])
+            self.walked.session_id = str(once_mapped(lambda: self.app.order(offer_id))["session_id"])
         super().order()
 
     def buy_profile(self) -> None:
