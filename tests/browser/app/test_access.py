@@ -61,8 +61,15 @@ def test_after_the_cut_the_app_loads_over_control_only_and_the_next_session_is_c
             there.sees("Stored sessions")
             there.page.get_by_role("link", name=re.compile("3 GB")).click()
             there.heading("Ready when you are")
-            there.button("Activate Session")
+            with there.page.expect_response(re.compile(r"/api/v1/sessions/[^/]+/activate$")) as activated:
+                there.button("Activate Session")
+            assert activated.value.status == 200
             expect(there.page.get_by_text("WAITING FOR THE NETWORK")).to_have_count(0)
+        kswifi.lab("/phone/line", {"on": False})
+        kswifi.lab("/phone/line", {"on": True})
+        kswifi.spend(50_000_000)
+        app.open("home")
+        app.sees("SESSION ACTIVE")
 
 
 def test_where_streams_are_blocked_the_app_asks_now_and_then(kswifi: Kswifi, browser: Browser) -> None:
