@@ -1,6 +1,5 @@
 """`kswifi bench ...`: measure performance."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from kswifi.cli.running import run_async
 
 bench_app = typer.Typer(help="Speed, as figures.", no_args_is_help=True)
 
@@ -99,7 +100,7 @@ def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_00
     def ready(what: Mapping[str, Any]) -> None:
         print(json.dumps(what), flush=True)
 
-    asyncio.run(run_charging_alone(load_settings(), subscribers, ready, sys.stdin.fileno()))
+    run_async(run_charging_alone(load_settings(), subscribers, ready, sys.stdin.fileno()))
 
 
 def _say(figures: Mapping[str, float | int | str], *, as_json: bool) -> None:

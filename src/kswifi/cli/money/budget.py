@@ -1,6 +1,5 @@
 """`kswifi budget ...` and `kswifi plan`: the budgets of free data; the server may run."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_naira, format_octets
@@ -47,7 +47,7 @@ def show(as_json: AsJson = False) -> None:
         for words in () if as_json else warnings:
             print(f"WARNING: {words}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("set")
@@ -84,7 +84,7 @@ def set_(
         if not load_settings().free_cost_kobo_per_gb:
             print(f"WARNING: {NO_COST}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("deposit")
@@ -118,7 +118,7 @@ def deposit(
             number = await database.write(change)
         print(f"{name}: {format_naira(kobo)} paid in, entry {number} of the books")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("stop")
@@ -131,7 +131,7 @@ def stop(words: Annotated[str, typer.Argument(help="The answer to people who ask
             await database.write(lambda connection: budgets.stop(connection, words[:200]))
         print("free data is stopped; `kswifi budget resume` gives it again")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("resume")
@@ -144,7 +144,7 @@ def resume() -> None:
             await database.write(budgets.resume)
         print("free data is given again")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def _figures_json(

@@ -1,6 +1,5 @@
 """`kswifi vouchers ...`: make and manage vouchers of venues, also while the server runs."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.cli.money.budget import AsJson, open_control_database
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
-from kswifi.vouchers.model import Batch
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from kswifi.vouchers.codes import VoucherCodes
+    from kswifi.vouchers.model import Batch
 
 vouchers_app = typer.Typer(help="Vouchers of WiFi venues: one-use codes for free data.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ def make(
     async def work() -> None:
         async with open_control_database() as database:
 
-            def change(connection: "Connection") -> Batch:
+            def change(connection: "Connection") -> "Batch":
                 if budget is not None and find_budget(connection, budget).kind is not BudgetKind.VENUE:
                     raise VOUCHERS_REFUSED(f"{budget} is no venue's budget: make one with --kind venue")
                 until = database.clock.now() + timedelta(days=days)
@@ -54,7 +54,7 @@ def make(
         )
         print(f"print them: kswifi vouchers sheet {made.batch_id} vouchers-{made.batch_id}.pdf")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("list")
@@ -79,7 +79,7 @@ def list_(as_json: AsJson = False) -> None:
         if not found:
             print("  no vouchers were made yet")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("sheet")
@@ -105,7 +105,7 @@ def sheet(
             raise VOUCHERS_REFUSED(f"{file} exists already") from None
         print(f"{file}: {batch.count} vouchers. Each is worth a session: keep it as you keep cash.")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("revoke")
@@ -118,7 +118,7 @@ def revoke(batch_number: BatchNumber) -> None:
             batch = await database.write(lambda connection: revoke_batch(connection, batch_number))
         print(f"batch {batch.batch_id} of {batch.venue} is revoked")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def _codes() -> "VoucherCodes":
