@@ -1,4 +1,4 @@
-"""The server process besieged: 2,000 connections (10,000 in the soak), peers that do not read, garbage, half messages, 16 MB lengths.
+"""The server process besieged: connections by the thousand, peers that do not read, garbage, lengths of 16 MB.
 
 All at once, while one peer charges as ever: every answer of it comes and is right, and memory stays bounded.
 """
