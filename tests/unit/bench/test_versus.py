@@ -12,7 +12,7 @@ from kswifi.kernel.errors import RefusedError
 
 
 def test_that_medians_are_compared_and_words_and_missing_figures_left_out() -> None:
-    there = [
+    there: list[Figures] = [
         {"cpu_us": 40.0, "kind": "ext4", "errors": 0},
         {"cpu_us": 90.0, "errors": 0},
         {"cpu_us": 50, "errors": 0},
