@@ -1,4 +1,4 @@
-/*aaa684aa3ad4e03de0544bdebe1aaaf0ecf9ad69d27960b3384555272d98a34c*/
+/*e32358fc2f65d5f269aa848a807a278f2ad64f0ada1ad34f418dab337bed4e1c*/
 var e=`
 back Back
 cancel Cancel
@@ -467,6 +467,8 @@ card_allowance_used_up This eSIM has had its free data
 too_much_unspent Use some of what you hold first
 free_budget_gone The free data is used up for now
 free_data_stopped Free data is stopped for now
+free_data_not_started Free data has not started yet
+account_held Free data is held until a person has looked: call support
 free_data_cooling_down A little later: you have just had one
 phone_not_verified Your phone number has to be verified first
 voucher_needed A voucher of a WiFi venue is needed first
