@@ -116,6 +116,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 downloads=road.downloads,
                 gifts=road.gifts,
                 moves=MoveService(),
+                standing_orders=road.standing_orders,
                 manager=road.manager,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),

@@ -36,6 +36,7 @@ from kswifi.api.routes.sessions import (
     gifts,
     moves,
     sessions,
+    standing_orders,
     statements,
     supply,
 )
@@ -59,6 +60,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     disputes.router,
     gifts.router,
     moves.router,
+    standing_orders.router,
     esims.router,
     connection.router,
     card_records.router,
