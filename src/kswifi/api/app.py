@@ -39,6 +39,7 @@ from kswifi.api.routes.sessions import (
     standing_orders,
     statements,
     supply,
+    usage,
 )
 from kswifi.api.services import Services
 
@@ -57,6 +58,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     vouchers.router,
     sessions.router,
     statements.router,
+    usage.router,
     disputes.router,
     gifts.router,
     moves.router,

@@ -24,6 +24,7 @@ from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
 from kswifi.people.moves import MoveService
 from kswifi.people.standing_orders import StandingOrderService
+from kswifi.people.use import MyUse
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.sessions.line import ESIMSessionManager
@@ -87,6 +88,7 @@ class SessionServices:
     gifts: GiftService
     moves: MoveService
     standing_orders: StandingOrderService
+    use: MyUse
     manager: ESIMSessionManager
     card_records: CardRecords
     signing_key: SessionSigningKey

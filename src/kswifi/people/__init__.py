@@ -1,1 +1,1 @@
-"""Floor 3: octets that people pass on, and sessions that they order ahead: gifts, shares, moves, standing orders."""
+"""Floor 3: octets that people pass on or order ahead: gifts, shares, moves, standing orders."""

@@ -150,7 +150,7 @@ async def test_a_due_date_that_was_carried_out_ends_the_row_of_ignored_ones(road
     assert (await now(road)).ignored == 0
 
 
-async def test_a_session_from_elsewhere_ends_the_due_date(road: Road) -> None:
+async def test_another_session_ends_the_due_date(road: Road) -> None:
     await due(road)
     await road.downloads.order(ADA, "free-1gb")
     await refused("standing_order_not_due", carry_out(road))

@@ -33,6 +33,7 @@ from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
 from kswifi.people.moves import MoveService
 from kswifi.people.standing_orders import StandingOrderService
+from kswifi.people.use import MyUse
 from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.providers.core.lab_network import LabNetworkAccess
@@ -110,6 +111,7 @@ def _services(context: Context) -> Services:
             gifts=context.need(GiftService),
             moves=context.need(MoveService),
             standing_orders=context.need(StandingOrderService),
+            use=MyUse(database, settings.zone, settings.cdr_retention_days),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,
