@@ -1,4 +1,4 @@
-/*e32358fc2f65d5f269aa848a807a278f2ad64f0ada1ad34f418dab337bed4e1c*/
+/*5a100f5fa6c726ba028739ce440dda334e164eab23b9a96c9356e792f05ebd08*/
 var e=`
 back Back
 cancel Cancel
@@ -448,6 +448,7 @@ gift_received {size} from a gift is on your eSIM
 gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back to you
 move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+session_due Your next {size} is ready: tap on WiFi
 security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
