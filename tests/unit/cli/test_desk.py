@@ -124,7 +124,7 @@ def test_a_group_of_accounts_is_held_released_and_put_back(ids: dict[str, str], 
         async with open_database(tmp_path) as database:
 
             def change(connection: Connection) -> str:
-                users = sorted(connection.scalars(select(user_account.c.user_id)))
+                users: list[str] = sorted(connection.scalars(select(user_account.c.user_id)))
                 for number in range(3 - len(users)):
                     more = {"user_id": str(UUID(int=2**127 + number)), "email": f"more{number}@example.ng"}
                     row = {"password_hash": "", "recovery_code_hash": b"", "created_at": database.clock.now()}
