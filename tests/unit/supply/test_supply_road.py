@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import delete
 
 from kswifi.books.model import Account
+from kswifi.desk.lines import set_line_frozen
+from kswifi.desk.roles import Operator, Role
 from kswifi.esim.model import ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.lab.rehearsal.providers.faults import Call, Fault, Wrong
@@ -152,6 +154,27 @@ async def test_a_pause_is_a_suspension_until_the_provider_confirms(tmp_path: Pat
         await road.settle(60)
         assert not road.lab_line().suspended
         assert (await road.line(session)).service.is_confirmed
+
+
+async def test_a_line_frozen_by_the_desk_is_switched_off_at_once_and_on_again_when_it_is_thawed(
+    tmp_path: Path,
+) -> None:
+    operator = Operator("ngozi", Role.SUPPORT)
+    async with open_supply_road(tmp_path, "esim_go") as road:
+        session = await road.transferred()
+        road.running.engine.install(road.lab_line())
+        await road.settle(600)
+        assert not road.lab_line().suspended
+        for frozen in (True, False):
+            await road.database.write(
+                lambda c, frozen=frozen: set_line_frozen(c, operator, session.esim_id, "lost phone", frozen=frozen)
+            )
+            await road.settle(2)  # no counter is looked at within two seconds
+            assert (await road.esim(session)).frozen is frozen
+            assert road.lab_line().suspended is frozen
+            service = (await road.line(session)).service
+            assert service.is_confirmed
+            assert service.wants_on is not frozen
 
 
 async def test_an_expired_session_is_switched_off_for_as_long_as_it_takes(tmp_path: Path) -> None:
