@@ -64,7 +64,7 @@ async def test_usage_is_counted_late_and_the_cut_off_is_confirmed(tmp_path: Path
         assert (await road.now(session)).state is SessionState.ACTIVE
         assert (await road.usage(session)).balance.used == GB // 2
         engine.use(line, order.bundle_octets)
-        await road.settle(30_000, rounds=30)  # without webhooks, the next look may be hours away
+        await road.settle(60 + 90, rounds=15)  # the lag and 90 seconds, without webhooks
         assert (await road.now(session)).state is SessionState.EXHAUSTED
         balance = (await road.usage(session)).balance
         assert balance.used == GB
