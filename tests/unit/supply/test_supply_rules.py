@@ -62,7 +62,9 @@ def pause_seconds(counter: Counter, counters: int = 1, delivered_days_ago: int =
         (250_000.0, 9_000, 1_000),  # half of the time to the end
     ],
 )
-def test_the_next_look_follows_rest_rate_and_the_providers_limit(rate: float, counters: int, seconds: float) -> None:
+def test_the_next_look_follows_rest_rate_and_the_providers_limit(
+    rate: float, counters: int, seconds: float
+) -> None:
     used = Counter(GB // 2, GB, BundleState.ACTIVE, NOW, rate, NOW)
     assert pause_seconds(used, counters) == seconds
 
