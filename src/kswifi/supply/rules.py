@@ -34,7 +34,7 @@ def back_off(attempts: int, first: float = FIRST_LOOK_SECONDS) -> timedelta:
 
 
 def pace_seconds(capabilities: Capabilities, counters: int) -> float:
-    """Return the time in which so many counters can be looked at once each, within ``ROUTINE_SHARE`` of the limit."""
+    """Return the time in which so many counters are looked at once each, within ``ROUTINE_SHARE`` of the limit."""
     lag = capabilities.usage_lag_seconds or 0
     lines_per_second = capabilities.requests_per_second * max(1, capabilities.lines_per_usage_call) * ROUTINE_SHARE
     return max(1.0, min(NEAR_SECONDS, lag), counters / lines_per_second)
@@ -68,7 +68,7 @@ class Counter:
         state: as reported; the first end stays.
         as_of: the instant of the newest report.
         octets_per_second: the rate between the last two looks between which the use grew; None before.
-        grew_at: when a look saw growth last, or a webhook told of use; None before.
+        grew_at: when a look saw growth last, or a webhook reported use; None before.
     """
 
     used_octets: int = 0
@@ -111,8 +111,8 @@ class Counter:
 
         A bundle in use is looked at when half of the rest could be used at the last rate, at the latest after
         ``pace_seconds``, at the earliest after ``NEAR_SECONDS``. The longer it is not used, the more rarely it is
-        looked at: down to every six hours, or once a day if it was never used. The provider's lag delays what a look
-        sees, but not the look: a longer pause would add to the lag.
+        looked at: down to every six hours, or once a day if it was never used. The provider's lag delays what a
+        look sees, but not the look: a longer pause would add to the lag.
 
         Args:
             capabilities: of the provider.
