@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-
 _CUT_OFF_RUNS = 2_000
 """Runs of the cut-off, at most: its figure is a median, which more runs do not change."""
 

@@ -123,7 +123,7 @@ def _hold(connection: Connection, wallet_id: str, hold: Hold | None, event: Sess
 
 
 def _freeze(connection: Connection, wallet_id: str, frozen: bool) -> None:
-    """Store that a line is frozen or thawed, switch a provider's line with it, and publish it to the line's owner."""
+    """Store that a line is frozen or thawed, switch a provider's line with it, and publish it to its owner."""
     try:
         esim = find_esim(connection, wallet_id)
     except UnknownEsimError:

@@ -1,8 +1,7 @@
 """Seeded runs of the cut-off: how long after the last octet a provider confirms that the line is off.
 
-A run is one bundle on one line without webhooks. A person uses it in pieces of minutes with pauses of minutes to hours.
-The rules see the counter as late as the provider reports it, among the counters of other lines that share the
-provider's request limit.
+A run is one bundle on one line without webhooks. A person uses it in pieces of minutes with pauses of minutes to
+hours. The rules see the counter as late as the provider reports it. Other lines share the provider's request limit.
 """
 
 from bisect import bisect_right

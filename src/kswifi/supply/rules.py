@@ -12,10 +12,12 @@ LOOK_SECONDS: Final = 6 * 3600
 IDLE_SECONDS: Final = 86_400
 """The longest time between two looks at a bundle that was never used."""
 NEAR_SECONDS: Final = 60
-"""The time between two looks at a bundle whose end is near: half of it passes, on average, before an end is seen."""
+"""The time between two looks at a bundle whose end is near; half of it passes before an end is seen."""
 ROUTINE_SHARE: Final = 0.25
-"""The part of a provider's request limit that regular looks at counters take; the rest is for purchases, switches and
-bundles whose end is near."""
+"""The part of a provider's request limit for regular looks at counters.
+
+The rest is for purchases, switches and bundles whose end is near.
+"""
 _QUIET_PART: Final = 20
 """A bundle that nobody uses for a while is looked at again after this part of the time without use."""
 _QUIET_SECONDS: Final = 600
