@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -171,9 +172,8 @@ async def test_a_line_frozen_by_the_desk_is_switched_off_at_once_and_on_again_wh
         await road.settle(600)
         assert not road.lab_line().suspended
         for frozen in (True, False):
-            await road.database.write(
-                lambda c, frozen=frozen: set_line_frozen(c, operator, session.esim_id, "lost phone", frozen=frozen)
-            )
+            wish = {"operator": operator, "esim_id": session.esim_id, "reason": "lost phone", "frozen": frozen}
+            await road.database.write(partial(set_line_frozen, **wish))
             await road.settle(2)  # no counter is looked at within two seconds
             assert (await road.esim(session)).frozen is frozen
             assert road.lab_line().suspended is frozen
