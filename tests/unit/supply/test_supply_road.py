@@ -172,8 +172,10 @@ async def test_a_line_frozen_by_the_desk_is_switched_off_at_once_and_on_again_wh
         await road.settle(600)
         assert not road.lab_line().suspended
         for frozen in (True, False):
-            wish = {"operator": operator, "esim_id": session.esim_id, "reason": "lost phone", "frozen": frozen}
-            await road.database.write(partial(set_line_frozen, **wish))
+            freeze = partial(
+                set_line_frozen, operator=operator, esim_id=session.esim_id, reason="lost phone", frozen=frozen
+            )
+            await road.database.write(freeze)
             await road.settle(2)  # no counter is looked at within two seconds
             assert (await road.esim(session)).frozen is frozen
             assert road.lab_line().suspended is frozen
