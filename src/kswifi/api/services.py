@@ -23,6 +23,7 @@ from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
 from kswifi.people.moves import MoveService
+from kswifi.people.statements import Statements
 from kswifi.people.use import MyUse
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card.packets import CardRecords
@@ -87,6 +88,7 @@ class SessionServices:
     gifts: GiftService
     moves: MoveService
     use: MyUse
+    statements: Statements
     manager: ESIMSessionManager
     card_records: CardRecords
     signing_key: SessionSigningKey

@@ -1,4 +1,4 @@
-"""The errors of gifts, shares and moves."""
+"""The errors of gifts, shares, moves and statements."""
 
 from kswifi.kernel.errors import Refusal
 
@@ -37,3 +37,5 @@ TOO_MANY_MOVES = Refusal("too_many_moves", "The account has moved as often as is
 MOVE_NOT_CONFIRMED = Refusal(
     "move_not_confirmed", "The recovery code is wrong, or the device was not signed in before the move.", status=403
 )
+NO_STATEMENT = Refusal("no_statement", "The month has not begun, or its use is not kept any more.", status=404)
+STATEMENT_TOO_LONG = Refusal("statement_too_long", "The month has more hours of use than a file holds.", status=409)
