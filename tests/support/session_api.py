@@ -119,6 +119,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 downloads=road.downloads,
                 gifts=road.gifts,
                 moves=MoveService(),
+                standing_orders=road.standing_orders,
                 use=MyUse(road.database, LAGOS, 400),
                 statements=Statements(road.database, LAGOS, 400, "KSWiFi"),
                 manager=road.manager,

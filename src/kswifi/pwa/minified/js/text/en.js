@@ -1,4 +1,4 @@
-/*aaa684aa3ad4e03de0544bdebe1aaaf0ecf9ad69d27960b3384555272d98a34c*/
+/*528a81266a66c81395c735d7fa8014689b27a64664df141e89c9d285ccd5ef91*/
 var e=`
 back Back
 cancel Cancel
@@ -448,6 +448,7 @@ gift_received {size} from a gift is on your eSIM
 gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back to you
 move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+session_due Your next {size} is ready: tap on WiFi
 security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
