@@ -1,4 +1,4 @@
-/*aaa684aa3ad4e03de0544bdebe1aaaf0ecf9ad69d27960b3384555272d98a34c*/
+/*5a100f5fa6c726ba028739ce440dda334e164eab23b9a96c9356e792f05ebd08*/
 var e=`
 back Back
 cancel Cancel
@@ -448,6 +448,7 @@ gift_received {size} from a gift is on your eSIM
 gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back to you
 move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+session_due Your next {size} is ready: tap on WiFi
 security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
@@ -467,6 +468,8 @@ card_allowance_used_up This eSIM has had its free data
 too_much_unspent Use some of what you hold first
 free_budget_gone The free data is used up for now
 free_data_stopped Free data is stopped for now
+free_data_not_started Free data has not started yet
+account_held Free data is held until a person has looked: call support
 free_data_cooling_down A little later: you have just had one
 phone_not_verified Your phone number has to be verified first
 voucher_needed A voucher of a WiFi venue is needed first

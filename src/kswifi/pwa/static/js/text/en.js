@@ -449,6 +449,7 @@ export default `
     gift_claimed Your gift of {size} was claimed
     gift_returned Your gift of {size} came back to you
     move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+    session_due Your next {size} is ready: tap on WiFi
     security The sign-in of your account changed, or a new device signed in. Was it you?
 
   update.
@@ -468,6 +469,8 @@ export default `
     too_much_unspent Use some of what you hold first
     free_budget_gone The free data is used up for now
     free_data_stopped Free data is stopped for now
+    free_data_not_started Free data has not started yet
+    account_held Free data is held until a person has looked: call support
     free_data_cooling_down A little later: you have just had one
     phone_not_verified Your phone number has to be verified first
     voucher_needed A voucher of a WiFi venue is needed first
