@@ -67,7 +67,7 @@ def test_that_the_shorter_way_does_what_the_rules_do() -> None:
 def test_that_withheld_octets_keep_an_account_open_in_both_ways() -> None:
     opening = [
         (do.OpenWallet("open", "w", "62199000001"), 0),
-        (do.Credit("credit", "w", "a", 10, NOW + 900, 5), 0),
+        (do.Credit("credit", "w", "a", 10, NOW + 900, withheld_octets=5), 0),
         (do.ProveStorage("prove", "a", "por"), 0),
         (do.Reserve("s#0", "s", "w", do.Ask(10, 10, NOW + 900)), 0),
     ]
@@ -75,7 +75,7 @@ def test_that_withheld_octets_keep_an_account_open_in_both_ways() -> None:
     for state in (short, ruled):
         for command, _ in opening:
             apply_by_rules(state, command, NOW)
-    work, last = Work(short, NOW), do.Commit("s#1", "s", 10, close=True)
+    work, last = Work(short, NOW), do.Commit("s#1", "s", 5, close=True)
     assert commit_ordinary(work, last) == apply_by_rules(ruled, last, NOW)[0]
     assert _everything(short) == _everything(ruled)
     assert short.accounts["a"].status == "open"
