@@ -1,4 +1,4 @@
-/*528a81266a66c81395c735d7fa8014689b27a64664df141e89c9d285ccd5ef91*/
+/*eb2f3bf32cb578f829013417aea796ad6a632f91f0da851a4e808225eb797d49*/
 var e=`
 back Back
 cancel Cancel
@@ -444,12 +444,12 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
-gift_received {size} from a gift is on your eSIM
+gift_received A gift of {size} is on your eSIM
 gift_claimed Your gift of {size} was claimed
-gift_returned Your gift of {size} came back to you
-move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+gift_returned Your gift of {size} came back
+move_asked Somebody asked to move your eSIM. Cancel it if it was not you.
 session_due Your next {size} is ready: tap on WiFi
-security The sign-in of your account changed, or a new device signed in. Was it you?
+security Your sign-in changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.

@@ -445,12 +445,12 @@ export default `
     share {percent} % of your {size} session is used
     ends Your {size} session ends {day}
     finished Session finished: back to WiFi
-    gift_received {size} from a gift is on your eSIM
+    gift_received A gift of {size} is on your eSIM
     gift_claimed Your gift of {size} was claimed
-    gift_returned Your gift of {size} came back to you
-    move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+    gift_returned Your gift of {size} came back
+    move_asked Somebody asked to move your eSIM. Cancel it if it was not you.
     session_due Your next {size} is ready: tap on WiFi
-    security The sign-in of your account changed, or a new device signed in. Was it you?
+    security Your sign-in changed, or a new device signed in. Was it you?
 
   update.
     ready A new version is here.
