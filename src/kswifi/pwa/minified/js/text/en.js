@@ -1,4 +1,4 @@
-/*eb2f3bf32cb578f829013417aea796ad6a632f91f0da851a4e808225eb797d49*/
+/*dbdadc95033c8f1c76718351687eaba1d3df8fe74da2368369178f60f352e3d1*/
 var e=`
 back Back
 cancel Cancel
@@ -468,6 +468,8 @@ card_allowance_used_up This eSIM has had its free data
 too_much_unspent Use some of what you hold first
 free_budget_gone The free data is used up for now
 free_data_stopped Free data is stopped for now
+free_data_not_started Free data has not started yet
+account_held Free data is held until a person has looked: call support
 free_data_cooling_down A little later: you have just had one
 phone_not_verified Your phone number has to be verified first
 voucher_needed A voucher of a WiFi venue is needed first
