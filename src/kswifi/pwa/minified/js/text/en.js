@@ -1,4 +1,4 @@
-/*528a81266a66c81395c735d7fa8014689b27a64664df141e89c9d285ccd5ef91*/
+/*5a100f5fa6c726ba028739ce440dda334e164eab23b9a96c9356e792f05ebd08*/
 var e=`
 back Back
 cancel Cancel
@@ -468,6 +468,8 @@ card_allowance_used_up This eSIM has had its free data
 too_much_unspent Use some of what you hold first
 free_budget_gone The free data is used up for now
 free_data_stopped Free data is stopped for now
+free_data_not_started Free data has not started yet
+account_held Free data is held until a person has looked: call support
 free_data_cooling_down A little later: you have just had one
 phone_not_verified Your phone number has to be verified first
 voucher_needed A voucher of a WiFi venue is needed first
