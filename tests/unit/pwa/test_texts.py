@@ -28,9 +28,10 @@ def texts(language: str) -> dict[str, str]:
             found[group + key] = text
         elif key:
             group = key
-    for name in ("device", "lab", "security"):
-        file = (STATIC / f"js/text/{name}.js").read_text(encoding="utf-8")
-        _, _, more = file.partition(f"export const {language} = ")
+    for path in sorted((STATIC / "js/text").glob("*.js")):
+        if path.stem in ("en", "pcm"):
+            continue
+        _, _, more = path.read_text(encoding="utf-8").partition(f"export const {language} = ")
         pairs = re.findall(r'"([a-z_][\w.]*)":\s*"((?:[^"\\]|\\.)*)"', more.partition("};")[0])
         assert not found.keys() & dict(pairs).keys()
         found |= dict(pairs)
