@@ -7,7 +7,6 @@ import pytest
 from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.desk import errors as desk
 from kswifi.kernel.errors import statuses_of
-from kswifi.people import errors as people
 from kswifi.pwa.assets import STATIC
 from kswifi.supply import errors as supply
 
@@ -72,7 +71,7 @@ NOT_FOR_THE_APP = {
     "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "line_in_use",
     "pause_not_offered", "number_not_verified", "network_unknown", "not_a_provider_line", "no_exchange_rate",
 }  # fmt: skip
-OTHER_DOORS = ((desk, "/api/v1/desk"), (people, "/api/v1/gifts"), (supply, "/installation"))
+OTHER_DOORS = ((desk, "/api/v1/desk"), (supply, "/installation"))
 """Capabilities that the app does not use yet, and the path at which it would."""
 
 

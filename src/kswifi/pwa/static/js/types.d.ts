@@ -24,6 +24,8 @@ export interface InternetSession {
   reason: string | null;
   allowance_octets: number | null;
   used_octets: number;
+  /** Given to others, or moved to another eSIM. A session that an older app has stored has none. */
+  sent_octets?: number;
   left_octets: number | null;
   /** Nothing can be used now, and the next part of it is not released yet. */
   waits: boolean;

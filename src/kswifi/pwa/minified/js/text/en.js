@@ -1,4 +1,4 @@
-/*e7a02805db637a2e81b8a5db66c30c001c95a2517c454c8d6e5652acf7d0b442*/
+/*a9cda04772f55fc5782695fb4d5909ced6c9049af5f7c22874d686ac2a2aab07*/
 var e=`
 back Back
 cancel Cancel
@@ -582,12 +582,14 @@ remind.
 button Remind me in my calendar
 event KSWiFi: free data is back
 
+gifts.
+title Gifts
+give Give some away
+
 new_esim.
 next Your next session goes onto a new eSIM.
 undo Keep the old one
 title New or lost phone, or eSIM deleted?
-lead This session is tied to its eSIM. Give it back and download it again onto a new eSIM: nothing is lost while it is unused.
-begun This session has been used. Write to us: we look at what is left.
 button Give back and use a new eSIM
 
 refused.

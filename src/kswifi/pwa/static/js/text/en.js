@@ -583,12 +583,14 @@ export default `
     button Remind me in my calendar
     event KSWiFi: free data is back
 
+  gifts.
+    title Gifts
+    give Give some away
+
   new_esim.
     next Your next session goes onto a new eSIM.
     undo Keep the old one
     title New or lost phone, or eSIM deleted?
-    lead This session is tied to its eSIM. Give it back and download it again onto a new eSIM: nothing is lost while it is unused.
-    begun This session has been used. Write to us: we look at what is left.
     button Give back and use a new eSIM
 
   refused.

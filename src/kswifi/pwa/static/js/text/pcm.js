@@ -582,12 +582,14 @@ export default `
     button Remind me for my calendar
     event KSWiFi: free data don come back
 
+  gifts.
+    title Gifts
+    give Give person some
+
   new_esim.
     next Your next session go enter new eSIM.
     undo Keep the old one
     title New phone, lost phone, or eSIM don delete?
-    lead This session dey tied to the eSIM wey e dey inside. Return am, then download am again for new eSIM. Nothing go lost if you never use am.
-    begun You don use from this session, so e no fit move by itself. Write us: we go look wetin remain.
     button Return am, use new eSIM
 
   refused.
