@@ -1,4 +1,4 @@
-"""Notices of the operator in a customer's app: incidents, a frozen line, the code for a caller check."""
+"""Notices of the operator in a customer's app: incidents, a frozen line, a move, the code for a caller check."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,11 @@ from sqlalchemy import Connection, select
 from kswifi.desk.callers import CallerChecks
 from kswifi.desk.incidents import current
 from kswifi.esim.sql import esim
+from kswifi.people.move_model import MoveState
+from kswifi.people.sql import phone_move
 
 _FROZEN: Final = "Support has stopped your line. Call support to have it opened again."
+_MOVE: Final = "A move to a new phone was asked for, and the old eSIM is stopped. If it was not you, cancel it."
 _CODE: Final = "Support asks for this code: {}. Read it out only if you have called support yourself."
 
 
@@ -20,6 +23,7 @@ class NoticeKind(StrEnum):
 
     INCIDENT = "incident"
     FROZEN = "frozen"
+    MOVE = "move"
     CALLER_CODE = "caller_code"
 
 
@@ -37,7 +41,12 @@ def notices_of(connection: Connection, callers: CallerChecks, user_id: str) -> l
     """Return the notices for a customer, the most urgent first."""
     codes = callers.codes_for(connection, user_id)
     found = [Notice(NoticeKind.CALLER_CODE, _CODE.format(it.code), it.code, it.expires_at) for it in codes]
-    query = select(esim.c.esim_id).where(esim.c.user_id == user_id, esim.c.frozen).limit(1)
-    if connection.scalar(query) is not None:
-        found.append(Notice(NoticeKind.FROZEN, _FROZEN))
+    # A line that is being moved, or was moved, is frozen for good, and support does not open it again.
+    of_line = select(phone_move.c.state).where(phone_move.c.old_esim_id == esim.c.esim_id)
+    moves = of_line.where(phone_move.c.state != MoveState.CANCELLED).exists()
+    waits = of_line.where(phone_move.c.state == MoveState.WAITING).exists()
+    for kind, words, wanted in ((NoticeKind.FROZEN, _FROZEN, ~moves), (NoticeKind.MOVE, _MOVE, waits)):
+        query = select(esim.c.esim_id).where(esim.c.user_id == user_id, esim.c.frozen, wanted).limit(1)
+        if connection.scalar(query) is not None:
+            found.append(Notice(kind, words))
     return found + [Notice(NoticeKind.INCIDENT, it.words, None, it.begun_at) for it in current(connection)]

@@ -116,8 +116,8 @@ function useGifts() {
   return { list: list ?? [], take };
 }
 
-/** Choose how much, and for whom. @param {{one: InternetSession, take: (next: Gift) => void}} props */
-function Give({ one, take }) {
+/** Choose how much, and for whom. @param {{one: InternetSession, made: (next: Gift) => void}} props */
+function Give({ one, made }) {
   const [most, setMost] = useState(one.left_octets ?? 0);
   const [lines, setLines] = useState(/** @type {{esim_id: string, iccid: string | null}[]} */ ([]));
   const [line, setLine] = useState("");
@@ -150,10 +150,9 @@ function Give({ one, take }) {
     // After a lost answer the same request keeps its key, so that it is given once.
     if (sent.current.what !== what) sent.current = { what, key: newKey() };
     try {
-      take(await change("/api/v1/gifts", body, { key: sent.current.key }));
+      const gift = await change("/api/v1/gifts", body, { key: sent.current.key });
       sent.current = { what: "", key: "" };
-      say(t(line ? "gifts.shared.claimed" : "gifts.given"));
-      await look();
+      return made(gift);
     } catch (error) {
       if (error instanceof Problem && !error.passing) sent.current = { what: "", key: "" };
       if (error instanceof Problem && error.code === "gift_too_large") setMost(error.facts.available_octets ?? 0);
@@ -205,12 +204,24 @@ function Give({ one, take }) {
 export default function Gifts({ id }) {
   const { list, take } = useGifts();
   const one = id ? sessionOf(id) : null;
+  const [made, setMade] = useState(/** @type {Gift | null} */ (null));
+  const done = (/** @type {Gift} */ next) => {
+    take(next);
+    setMade(next);
+    scrollTo(0, 0);
+  };
   const givable = sessions.value.filter((it) => isStored(it) && it.left_octets);
   const open = list.filter(isOpen);
   return html`
-    <${Heading} title=${t(one ? "gifts.give" : "gifts.title")} lead=${t("gifts.lead")} back=${one ? `#/session/${id}` : "#/settings"} />
-    ${one && !isEnded(one) && html`<${Give} one=${one} take=${take} key=${one.session_id} />`}
+    <${Heading}
+      title=${t(one ? "gifts.give" : "gifts.title")}
+      lead=${!one && t("gifts.lead")}
+      back=${one ? `#/session/${id}` : "#/settings"}
+    />
+    ${made && html`<${Note} icon="check" live>${t(made.kind === "share" ? "gifts.shared.claimed" : "gifts.given")}<//>`}
+    ${one && !isEnded(one) && !made && html`<${Give} one=${one} made=${done} key=${one.session_id} />`}
     ${open.map((it) => html`<${Open} one=${it} take=${take} key=${it.transfer_id} />`)}
+    ${made && html`<button class="btn quiet wide" onClick=${() => setMade(null)}>${t("gifts.more")}</button>`}
     ${
       !one &&
       html`<div class="list">

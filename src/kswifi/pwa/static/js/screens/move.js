@@ -160,6 +160,10 @@ function What({ id, take, last }) {
   const esim_id = picked || (id && cards.includes(id) ? id : (cards[0] ?? ""));
   const live = liveOn(esim_id);
   const unused = why && why !== "lost" && live.length === 1 && live[0].state === "stored" && !live[0].used_octets ? live[0] : null;
+  const choose = (/** @type {string} */ one) => {
+    setWhy(one);
+    setProblem(null);
+  };
   /** @param {SubmitEvent} event */
   async function send(event) {
     event.preventDefault();
@@ -190,20 +194,23 @@ function What({ id, take, last }) {
       <div class="act stick"><a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a></div>
     `;
   return html`
-    <${Heading} title=${t("move.title")} lead=${t("move.lead")} back=${id ? "#/home" : "#/settings"} />
+    <${Heading} title=${t("move.title")} back=${id ? "#/home" : "#/settings"} />
     ${last && html`<${Note} icon="check">${t(`move.last.${last.state}`, { at: when(Date.parse(last.ended_at ?? last.created_at)) })}<//>`}
     <form class="stack" style="gap:1.25rem;flex:1" onSubmit=${send}>
       <fieldset class="stack">
         <legend style="margin-bottom:.5rem"><h2>${t("move.what")}</h2></legend>
-        <div class="list">
-          ${WHY.map(
-            (one) => html`<label class="item" key=${one}>
-              <input type="radio" name="why" value=${one} checked=${why === one} onChange=${() => setWhy(one)}
-                style="width:3rem;height:3rem;margin:0;accent-color:var(--mark);flex:none" />
-              <span class="grow"><b>${t(`move.why.${one}`)}</b><span class="small soft">${t(`move.why.${one}_lead`)}</span></span>
-            </label>`,
-          )}
-        </div>
+        ${WHY.map(
+          (one) => html`<label class="pick" key=${one}>
+            <input type="radio" name="why" value=${one} checked=${why === one} onChange=${() => choose(one)} />
+            <span class="pass">
+              <span class="row between">
+                <b class="grow">${t(`move.why.${one}`)}</b>
+                <span class="tick"><${Icon} name="check" /></span>
+              </span>
+              <span class="small soft">${t(`move.why.${one}_lead`)}</span>
+            </span>
+          </label>`,
+        )}
       </fieldset>
       ${
         cards.length > 1 &&

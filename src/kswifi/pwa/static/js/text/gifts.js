@@ -1,6 +1,6 @@
 // The texts of gifts: giving, claiming, and the list. They are fetched together with their screens.
 export const en = {
-  "gifts.lead": "Give data of a stored session to somebody, or to another eSIM of yours. No money is paid.",
+  "gifts.lead": "Give data of a stored session to somebody, or to another eSIM of yours.",
   "gifts.none": "You have given and received nothing yet.",
   "gifts.of": "{left} left, until {day}",
   "gifts.nothing": "Nothing of this session can be given now.",
@@ -9,11 +9,12 @@ export const en = {
   "gifts.for_whom": "For whom?",
   "gifts.somebody": "Somebody",
   "gifts.my_esim": "My eSIM …{number}",
-  "gifts.give_lead": "It leaves your session at once. It comes back by itself if nobody claims it within two days.",
+  "gifts.give_lead": "It leaves your session at once. It comes back by itself if nobody claims it in time.",
   "gifts.share_lead": "It leaves this session at once. Download it onto the other eSIM like any session.",
   "gifts.give_button": "Make the gift",
   "gifts.share_button": "Move it to that eSIM",
   "gifts.given": "Your gift is ready: show its code, or send the link.",
+  "gifts.more": "Give more",
   "gifts.yours": "Your gift of {size}",
   "gifts.preparing": "Being prepared. Share it already: it can be claimed in a moment.",
   "gifts.waits": "Waiting to be claimed, until {at}. Then it comes back to you.",
@@ -73,7 +74,7 @@ export const en = {
 };
 
 export const pcm = {
-  "gifts.lead": "Give person data from session wey you don store, or put am for your other eSIM. No money dey inside.",
+  "gifts.lead": "Give person data from session wey you don store, or put am for your other eSIM.",
   "gifts.none": "You never give or collect anything yet.",
   "gifts.of": "{left} remain, till {day}",
   "gifts.nothing": "You no fit give anything from this session now.",
@@ -82,11 +83,12 @@ export const pcm = {
   "gifts.for_whom": "For who?",
   "gifts.somebody": "Somebody",
   "gifts.my_esim": "My eSIM …{number}",
-  "gifts.give_lead": "E go comot from your session now now. If nobody collect am for two days, e go come back by itself.",
+  "gifts.give_lead": "E go comot from your session now now. If nobody collect am on time, e go come back by itself.",
   "gifts.share_lead": "E go comot from this session now now. Download am enter the other eSIM like any session.",
   "gifts.give_button": "Make the gift",
   "gifts.share_button": "Carry am go that eSIM",
   "gifts.given": "Your gift don ready: show the code, or send the link.",
+  "gifts.more": "Give again",
   "gifts.yours": "Your gift of {size}",
   "gifts.preparing": "We dey prepare am. You fit share am now: dem fit collect am small time.",
   "gifts.waits": "E dey wait make person collect am, till {at}. After, e go come back to you.",

@@ -1,7 +1,6 @@
 // The texts of a move to another phone. They are fetched together with its screen.
 export const en = {
   "move.title": "New phone, lost phone, deleted eSIM",
-  "move.lead": "What is left of your sessions moves to a new eSIM.",
   "move.what": "What happened?",
   "move.pick": "Say what happened.",
   "move.why.lost": "My phone is lost or stolen",
@@ -53,7 +52,6 @@ export const en = {
 
 export const pcm = {
   "move.title": "New phone, phone wey loss, eSIM wey delete",
-  "move.lead": "Wetin remain for your sessions go move enter new eSIM.",
   "move.what": "Wetin happen?",
   "move.pick": "Talk wetin happen.",
   "move.why.lost": "My phone loss or dem thief am",
