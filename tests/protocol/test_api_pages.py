@@ -18,6 +18,7 @@ from tests.support.system import new_identifier, running_system
 NO_PAGES: Final = {
     "list_portions": "a session has as many portions as bundles fit its allowance",
     "export_account": "one file with all data of the account (GDPR, article 20), not a list",
+    "read_use": "how the use stands, with the five biggest hours",
 }
 
 LISTS: Final = {
@@ -36,6 +37,8 @@ LISTS: Final = {
     "/api/v1/payments": "payments",
     "/api/v1/pass": "periods",
     "/api/v1/gifts": "gifts",
+    "/api/v1/usage/periods": "periods",
+    "/api/v1/usage/sessions": "sessions",
 }
 """The lists, by the path of their route; the member that holds the items."""
 

@@ -14,10 +14,12 @@ from kswifi.accounts.service import AccountService
 from kswifi.api.app import create_app
 from kswifi.api.edge.streams import EventStreams
 from kswifi.api.services import Environment, Services, SessionServices
+from kswifi.catalogue.model import LAGOS
 from kswifi.catalogue.service import Catalogue
 from kswifi.esim.lines.packets import CardPackets
 from kswifi.notifications.service import NotificationService
 from kswifi.people.moves import MoveService
+from kswifi.people.use import MyUse
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.service import VoucherService
@@ -116,6 +118,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 downloads=road.downloads,
                 gifts=road.gifts,
                 moves=MoveService(),
+                use=MyUse(road.database, LAGOS, 400),
                 manager=road.manager,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),

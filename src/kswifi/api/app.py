@@ -38,6 +38,7 @@ from kswifi.api.routes.sessions import (
     sessions,
     statements,
     supply,
+    usage,
 )
 from kswifi.api.services import Services
 
@@ -56,6 +57,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     vouchers.router,
     sessions.router,
     statements.router,
+    usage.router,
     disputes.router,
     gifts.router,
     moves.router,

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.desk.callers import CallerChecks
-from kswifi.desk.figures.model import local_day
 from kswifi.desk.staff import StaffPasskeys
 from kswifi.free_data.rules import FreeDataRules
+from kswifi.kernel.local_days import local_day
 from kswifi.vouchers.codes import VoucherCodes
 
 Check = Callable[[], Awaitable[bool]]

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import h11
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 STOP_SECONDS: Final = 10
 HEAD_LIMIT_OCTETS: Final = 32 * 1024
+_DATE_SECONDS: Final = 1.0
+"""How often the Date field of answers is renewed."""
+_CLOSING_SECONDS: Final = 0.01
+"""How often a stop looks whether the last answers were sent."""
 _TLS_SHUTDOWN_SECONDS: Final = 3600.0
 """Longer than any deadline of the pool: the pool, not asyncio, ends a closing connection that nobody reads."""
 
@@ -200,6 +204,8 @@ class HttpServer(uvicorn.Server):
         head_limit_octets: int = HEAD_LIMIT_OCTETS,
         stop_seconds: int = STOP_SECONDS,
     ) -> None:
+        self._must_exit = False
+        self._exit = asyncio.Event()
         self.pool = ConnectionPool() if pool is None else pool
         self._name = name
         self.tls = tls
@@ -221,6 +227,51 @@ class HttpServer(uvicorn.Server):
                 h11_max_incomplete_event_size=head_limit_octets,
             )
         )
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether the server stops. Setting it, from the thread of the event loop, stops the server at once."""
+        return self._must_exit
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        self._must_exit = value
+        if value:
+            self._exit.set()
+
+    async def main_loop(self) -> None:
+        """Renew the Date field of answers until the server has to stop.
+
+        uvicorn's loop wakes up ten times a second instead, in each listener of the process.
+        """
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._exit.wait(), _DATE_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more connections, and close those there are, each after its answer.
+
+        An answer that takes longer than ``stop_seconds`` is cancelled.
+        """
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wait_tasks_to_complete(), self.config.timeout_graceful_shutdown)
+        for task in self.server_state.tasks:
+            task.cancel()
+        if not self.force_exit:
+            await self.lifespan.shutdown()
+
+    async def _wait_tasks_to_complete(self) -> None:
+        state = self.server_state
+        while (state.connections or state.tasks) and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets no event
+            await asyncio.sleep(_CLOSING_SECONDS)
+        for server in self.servers:
+            await server.wait_closed()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -1,6 +1,6 @@
 """Read and write the rows of supply, in the caller's step. The only place that writes an order's state."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -221,6 +221,15 @@ def orders_of(connection: Connection, session_id: str) -> list[ProviderOrder]:
     """Return a session's orders, the first first."""
     query = select(provider_order).where(_o.session_id == session_id).order_by(_o.number)
     return [_order(row) for row in connection.execute(query)]
+
+
+def orders_of_sessions(connection: Connection, session_ids: Collection[str]) -> dict[str, list[ProviderOrder]]:
+    """Return the orders of some sessions, by session, the first first; sessions without orders are left out."""
+    query = select(provider_order).where(_o.session_id.in_(session_ids)).order_by(_o.session_id, _o.number)
+    found: dict[str, list[ProviderOrder]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.session_id, []).append(_order(row))
+    return found
 
 
 def orders_on(connection: Connection, line_id: str, bundle_ref: str) -> list[ProviderOrder]:

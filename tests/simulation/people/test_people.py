@@ -73,7 +73,8 @@ def test_a_fault_of_ours_is_found(
     monkeypatch: pytest.MonkeyPatch, where: object, name: str, fault: Callable[..., object]
 ) -> None:
     monkeypatch.setattr(where, name, fault)
-    with pytest.raises(SimulationFailedError, match=r"kobo|in transit|sent twice|sent and not received|not_over_released"):
+    found = r"kobo|in transit|sent twice|sent and not received|not_over_released"
+    with pytest.raises(SimulationFailedError, match=found):
         _run_seeds(150)
 
 

@@ -14,7 +14,7 @@ from kswifi.books.model import Account
 from kswifi.books.service import post
 from kswifi.catalogue.model import LAGOS
 from kswifi.database.engine import Database
-from kswifi.desk.figures.model import FIGURES, local_day, reason_dimension, span_of
+from kswifi.desk.figures.model import FIGURES, reason_dimension, span_of
 from kswifi.desk.figures.projector import FigureProjector
 from kswifi.desk.figures.report import as_csv, figures_between, totals, venue_figures
 from kswifi.desk.figures.sources import SOURCES
@@ -22,6 +22,7 @@ from kswifi.desk.figures.sql import figure_day
 from kswifi.free_data.budgets import set_budget
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.sql import free_grant
+from kswifi.kernel.local_days import local_day
 from kswifi.sessions.sql import internet_session, session_timeline
 from kswifi.vouchers.batches import make_batch
 from kswifi.vouchers.service import use_voucher

@@ -8,13 +8,18 @@ import pytest
 from sqlalchemy import delete
 
 from kswifi.books.model import Account
+from kswifi.catalogue.model import LAGOS
+from kswifi.charging_records.projector import ChargingRecords
 from kswifi.esim.model import ProfileState
 from kswifi.esim.ports import StorageProof
+from kswifi.kernel.pages import FIRST_PAGE
 from kswifi.lab.rehearsal.providers.faults import Call, Fault, Wrong
 from kswifi.ledger.state import AccountStatus
 from kswifi.people.errors import NOT_GIVABLE
 from kswifi.people.gifts import GiftService, Wish
 from kswifi.people.rules import GiftRules
+from kswifi.people.use import MyUse
+from kswifi.people.use_model import CountedBy
 from kswifi.sessions.errors import LINE_IN_USE, PAUSE_NOT_OFFERED
 from kswifi.sessions.model import SessionState
 from kswifi.sessions.orders import cancel_session
@@ -219,6 +224,13 @@ async def test_portions_are_booked_when_they_are_bought(tmp_path: Path) -> None:
             await road.settle(60)
             balance = (await road.usage(session)).balance
             assert balance.used == (number + 1) * GB
+        await ChargingRecords(road.database, road.ledger).catch_up()
+        my_use = MyUse(road.database, LAGOS, 400)
+        [used] = (await my_use.sessions(ADA, FIRST_PAGE)).items
+        assert (used.counted_by, used.octets) == (CountedBy.YOUR_NETWORK, 3 * GB)
+        assert [it.covers_octets for it in used.portions] == [GB] * 3
+        assert (await my_use.summary(ADA)).today.portion_octets == 3 * GB
+        assert (await my_use.summary(ADA)).pace_octets is None
         assert (await road.now(session)).state is SessionState.EXHAUSTED
         assert (await road.now(session)).storage_proof is StorageProof.PURCHASE
         assert road.ledger.state.accounts[session.session_id].status is AccountStatus.EXHAUSTED

@@ -117,8 +117,8 @@ def _shown(value: int, unit: "Unit") -> str:
 
 
 def _today() -> date:
-    from kswifi.desk.figures.model import local_day
     from kswifi.kernel.clock import SystemClock
+    from kswifi.kernel.local_days import local_day
     from kswifi.settings import load_settings
 
     return local_day(SystemClock().now(), load_settings().zone)

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Final
 
-from kswifi.kernel.clock import require_aware
+from kswifi.kernel.local_days import day_start
 
 DIMENSION_LIMIT: Final = 120
 _REASON_LIMIT: Final = 60
@@ -70,17 +70,9 @@ class Sums:
             self.values[day, name, dimension] += value
 
 
-def local_day(instant: datetime, zone: tzinfo) -> date:
-    """Return the local day of an instant."""
-    return instant.astimezone(zone).date()
-
-
 def span_of(day: date, zone: tzinfo) -> Span:
     """Return a local day's instants."""
-    begins, ends = (
-        require_aware(datetime.combine(it, time.min, tzinfo=zone)) for it in (day, day + timedelta(days=1))
-    )
-    return Span(day.isoformat(), begins, ends)
+    return Span(day.isoformat(), day_start(day, zone), day_start(day + timedelta(days=1), zone))
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -22,12 +22,12 @@ from kswifi.desk.figures.model import (
     Sums,
     days_between,
     dimensions_of,
-    local_day,
     reason_dimension,
     span_of,
 )
 from kswifi.free_data.sql import free_budget_day, free_grant
 from kswifi.kernel.clock import from_unix_seconds, unix_seconds
+from kswifi.kernel.local_days import local_day
 from kswifi.payments.sql import payment
 from kswifi.sessions.model import SessionState
 from kswifi.sessions.sql import internet_session, session_timeline

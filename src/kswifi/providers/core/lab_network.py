@@ -9,6 +9,7 @@ from typing import Final
 import httpx2
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.providers.public_tls import public_tls
 from kswifi.sessions.errors import WIFI_UNKNOWN
 
 ASK_SECONDS: Final = 2.0
@@ -18,7 +19,9 @@ class LabNetworkAccess:
     """Asks the lab's control API at ``origin`` (scheme://host:port). Close it with the server."""
 
     def __init__(self, origin: str) -> None:
-        self._client = httpx2.AsyncClient(base_url=origin, timeout=ASK_SECONDS, trust_env=False)
+        self._client = httpx2.AsyncClient(
+            base_url=origin, timeout=ASK_SECONDS, trust_env=False, verify=public_tls()
+        )
 
     async def is_over_session(self, host: str, port: int) -> bool:
         """Return whether the gateway owns the socket host:port.

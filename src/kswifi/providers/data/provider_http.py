@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx2
 
 from kswifi.kernel.text import is_storable
+from kswifi.providers.public_tls import public_tls
 from kswifi.supply.ports import RefusalKind, Refused, Unknown
 
 ANSWER_SECONDS: Final = 20.0
@@ -58,6 +59,7 @@ class ProviderClient:
             # Compressed answers are not asked for: a small one could unpack to more than our limit.
             headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
             follow_redirects=False,  # our credentials are for this address alone
+            verify=public_tls(),
             limits=httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=2),
         )
 

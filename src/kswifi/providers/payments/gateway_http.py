@@ -17,6 +17,7 @@ from kswifi.kernel.clock import require_aware
 from kswifi.kernel.text import is_storable
 from kswifi.payments.errors import WebhookSignatureWrongError, WebhookUnreadableError
 from kswifi.payments.ports import GatewayRefused, GatewayUnknown
+from kswifi.providers.public_tls import public_tls
 
 ANSWER_SECONDS: Final = 10.0
 LARGEST_ANSWER_OCTETS: Final = 1_048_576
@@ -39,6 +40,7 @@ class GatewayClient:
             timeout=answer_seconds,
             headers={"Authorization": f"Bearer {key}"},
             follow_redirects=False,
+            verify=public_tls(),
         )
 
     async def ask(

@@ -25,6 +25,7 @@ from kswifi.notifications.errors import VAPID_KEY_DAMAGED, PushEndpointRefusedEr
 from kswifi.notifications.model import Subscription
 from kswifi.notifications.ports import GONE, NOT_IDENTIFIED
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
+from kswifi.providers.public_tls import public_tls
 
 SEND_SECONDS: Final = 10.0
 TOKEN_LIFETIME: Final = timedelta(hours=12)  # RFC 8292, 2: at most 24 hours
@@ -56,7 +57,9 @@ class WebPush:
         self._contact = contact
         self._clock = clock
         self._also = also
-        self._client = httpx2.AsyncClient(timeout=SEND_SECONDS, trust_env=False, follow_redirects=False)
+        self._client = httpx2.AsyncClient(
+            timeout=SEND_SECONDS, trust_env=False, follow_redirects=False, verify=public_tls()
+        )
 
     def check_endpoint(self, endpoint: str) -> None:
         """Refuse an endpoint to which messages must not be sent."""

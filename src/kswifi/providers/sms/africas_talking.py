@@ -5,6 +5,7 @@ from typing import Any, Final
 import httpx2
 
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
+from kswifi.providers.public_tls import public_tls
 from kswifi.providers.sms.registry import SenderOptions
 from kswifi.providers.sms.sms_http import ANSWER_SECONDS, post_message
 
@@ -38,6 +39,7 @@ class AfricasTalking:
             timeout=answer_seconds,
             headers={"apiKey": key, "Accept": "application/json"},
             follow_redirects=False,
+            verify=public_tls(),
         )
 
     async def send(self, message: TextMessage) -> SendResult:

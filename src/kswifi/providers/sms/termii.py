@@ -5,6 +5,7 @@ from typing import Final
 import httpx2
 
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
+from kswifi.providers.public_tls import public_tls
 from kswifi.providers.sms.registry import SenderOptions
 from kswifi.providers.sms.sms_http import ANSWER_SECONDS, post_message
 
@@ -27,7 +28,9 @@ class Termii:
     ) -> None:
         self._key = key
         self._sender = sender
-        self._client = httpx2.AsyncClient(base_url=url, timeout=answer_seconds, follow_redirects=False)
+        self._client = httpx2.AsyncClient(
+            base_url=url, timeout=answer_seconds, follow_redirects=False, verify=public_tls()
+        )
 
     async def send(self, message: TextMessage) -> SendResult:
         """Send Message: POST /api/sms/send. The key is in the body, and numbers have no leading +."""
