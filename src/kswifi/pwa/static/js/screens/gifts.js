@@ -37,15 +37,6 @@ function Open({ one, take }) {
     <h2>${t("gifts.yours", { size: formatOctets(one.octets) })}</h2>
     <p class="soft">${t(one.state === "offered" ? "gifts.preparing" : "gifts.waits", { at: when(Date.parse(one.expires_at)) })}</p>
     ${
-      one.qr_code_svg &&
-      html`<img class="qr" alt=${t("gifts.qr_alt")} src=${`data:image/svg+xml,${encodeURIComponent(one.qr_code_svg)}`} />`
-    }
-    <div class="row"><span class="code grow">${one.code}</span></div>
-    <div class="row">
-      <span class="grow mono small">${link}</span>
-      <${CopyButton} text=${link} label=${t("copy", { what: t("gifts.link") })} onDone=${() => say(t("copied"))} />
-    </div>
-    ${
       "share" in navigator
         ? html`<button class="btn wide" onClick=${() => navigator.share({ title: "KSWiFi", text, url: link }).catch(() => {})}>
           ${t("gifts.share")}
@@ -54,6 +45,15 @@ function Open({ one, take }) {
           ${t("gifts.whatsapp")}
         </a>`
     }
+    ${
+      one.qr_code_svg &&
+      html`<img class="qr" alt=${t("gifts.qr_alt")} src=${`data:image/svg+xml,${encodeURIComponent(one.qr_code_svg)}`} />`
+    }
+    <div class="row"><span class="code grow">${one.code}</span></div>
+    <div class="row">
+      <span class="grow mono small">${link}</span>
+      <${CopyButton} text=${link} label=${t("copy", { what: t("gifts.link") })} onDone=${() => say(t("copied"))} />
+    </div>
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
     ${
       sure
