@@ -15,6 +15,7 @@ from kswifi.diameter.header import peek_header
 from kswifi.diameter.messages.credit_control import CreditControlAnswer
 from tests.support.clocks import jumping_reader
 from tests.support.gy_server import greeting
+from tests.support.long_runs import cases
 from tests.support.own_core import OwnCoreServer, serving
 
 FORTY_DAYS = 40 * 86_400
@@ -46,7 +47,7 @@ async def readiness(server: OwnCoreServer, *, ready: bool) -> str:
             await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("ahead", [FORTY_DAYS, -FORTY_DAYS])
+@cases("ahead", [FORTY_DAYS, -FORTY_DAYS], always=[FORTY_DAYS])
 def test_a_jump_ends_nothing_and_charging_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:

@@ -72,6 +72,7 @@ def test_the_demo_spends_three_sessions_of_one_esim_in_a_changed_order(tmp_path:
     assert facts["packets_proved"] >= 3
 
 
+@pytest.mark.soak
 def test_the_demo_says_what_went_wrong(tmp_path: Path) -> None:
     offers = write_offers(tmp_path / "offers.toml")
     told = subprocess.run(

@@ -15,6 +15,7 @@ from kswifi.lab.gateway.count import LARGEST_WRITE_OCTETS
 from kswifi.lab.phone.card import Card
 from kswifi.rsp.session_record import RECORD_OCTETS
 from tests.support.kills import STAGE_SECONDS, VICTIMS, Kill, KillingTeller, PersistentRoad
+from tests.support.long_runs import cases
 from tests.support.system import OFFERS, running_system
 
 SEED = int(os.environ.get("TEST_SEED", "20261123"))
@@ -27,7 +28,7 @@ PLANNED = {
     "both": [("offers", "server"), ("store", "journal"), ("browse", "lab"), ("browse", "server")],
     "again": [("store", "lab"), ("browse", "lab"), ("browse", "journal"), ("back_to_wifi", "lab")],
 }
-"""Twenty kills: every stage, each victim, and both at once."""
+"""Twenty kills: every stage, each victim, and both at once. Twelve of them belong to the soak."""
 
 
 def walk_through(folder: Path, kills: list[Kill], offer_id: str, **settings: int) -> None:
@@ -60,7 +61,7 @@ def walk_through(folder: Path, kills: list[Kill], offer_id: str, **settings: int
         assert len(record) >= RECORD_OCTETS
 
 
-@pytest.mark.parametrize("name", PLANNED)
+@cases("name", tuple(PLANNED), always=["early", "both"])
 def test_the_road_goes_on_through_kills(tmp_path: Path, name: str) -> None:
     chance = Random(f"{SEED} {name}")
     kills = [Kill.drawn(stage, victim, chance) for stage, victim in PLANNED[name]]

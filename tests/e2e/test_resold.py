@@ -15,7 +15,7 @@ _SECONDS = 280
     ("arguments", "line", "provider", "bundles"),
     [
         ((), "esim", "esim_go", 1),
-        (("--provider", "esim_access"), "esim", "esim_access", 1),
+        pytest.param(("--provider", "esim_access"), "esim", "esim_access", 1, marks=pytest.mark.soak),
         (("--line", "vended"), "vended", "vtpass", 3),
     ],
 )

@@ -95,6 +95,7 @@ def test_a_few_hundred_silent_connections_on_each_port_keep_nobody_out(tmp_path:
         assert b"connection_evicted" in log.read_bytes()
 
 
+@pytest.mark.soak
 @NEEDS_PRLIMIT
 def test_a_server_with_few_descriptors_holds_fewer_connections_and_serves(tmp_path: Path) -> None:
     with many_descriptors(), server(tmp_path, descriptors=256) as (ports, log, pid):

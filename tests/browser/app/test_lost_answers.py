@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
 from tests.support.app_page import PASSWORD, AppPage, device
-from tests.support.lost_answers import each_answer
+from tests.support.long_runs import each_answer
 from tests.support.own_phone import Lost, own_phone
 
 API = r"/api/v1/(?!events|connection|venues)"
@@ -21,7 +21,7 @@ def ended(app: AppPage) -> None:
     expect(app.page.get_by_text("Waiting for the network.")).to_have_count(0, timeout=45_000)
 
 
-@each_answer(3)
+@each_answer(3, always=())
 def test_activating_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     with device(browser, kswifi.origin) as app:
         app.open().register()
@@ -131,7 +131,7 @@ def test_a_passkey_is_added_once_whichever_answer_is_lost(kswifi: Kswifi, browse
         expect(app.page.get_by_role("button", name=re.compile("^Remove "))).to_have_count(1)
 
 
-@each_answer(4)
+@each_answer(4, always=())
 def test_a_second_device_shows_the_code_whichever_answer_is_lost(
     kswifi: Kswifi, browser: Browser, which: int
 ) -> None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.app.conftest import Kswifi
 from tests.support.app_page import AppPage
 from tests.support.app_screens import check_screen
+from tests.support.long_runs import cases
 from tests.support.own_phone import ANDROID, IPHONE, download, own_phone
 
 SMALL: dict[str, Any] = {"viewport": {"width": 360, "height": 640}}
@@ -26,7 +27,7 @@ def in_sight(app: AppPage, name: str, role: str = "button") -> None:
     expect(app.page.get_by_role(role, name=name, exact=True).first).to_be_in_viewport(ratio=1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("user_agent", [IPHONE, ANDROID])
+@cases("user_agent", [IPHONE, ANDROID], always=[ANDROID])
 def test_the_road_is_guided_by_what_the_server_knows(kswifi: Kswifi, browser: Browser, user_agent: str) -> None:
     wrong: list[str] = []
     with own_phone(browser, kswifi.origin, user_agent=user_agent, **SMALL) as app:

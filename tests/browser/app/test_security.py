@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import Kswifi, running
 from tests.support.app_page import PASSWORD, AppPage, device
+from tests.support.long_runs import cases
 from tests.support.own_phone import Lost
 
 NEW_PASSWORD = "four cold mountains"
@@ -80,7 +81,7 @@ def test_devices_are_listed_and_signed_out_one_by_one_and_all_others(kswifi: Ksw
         app.heading("Sign-in and security")
 
 
-@pytest.mark.parametrize("lost", [False, True])
+@cases("lost", [False, True], always=[True])
 def test_the_password_is_changed_also_when_the_first_answer_is_lost(
     kswifi: Kswifi, browser: Browser, lost: bool
 ) -> None:
@@ -109,7 +110,7 @@ def test_the_password_is_changed_also_when_the_first_answer_is_lost(
             other.sees("No sessions yet")
 
 
-@pytest.mark.parametrize("lost", [False, True])
+@cases("lost", [False, True], always=[True])
 def test_the_identifier_is_changed_with_a_code_also_when_the_answer_is_lost(
     kswifi: Kswifi, browser: Browser, lost: bool
 ) -> None:
@@ -134,7 +135,7 @@ def test_the_identifier_is_changed_with_a_code_also_when_the_answer_is_lost(
             pass
 
 
-@pytest.mark.parametrize("lost", ["", r"/identifier-proofs/[^/]+/confirm$", r"/api/v1/accounts$"])
+@cases("lost", ["", r"/identifier-proofs/[^/]+/confirm$", r"/api/v1/accounts$"], always=[r"/api/v1/accounts$"])
 def test_with_proofs_on_a_person_signs_up_with_a_code_whichever_answer_is_lost(
     proving: Kswifi, browser: Browser, lost: str
 ) -> None:
