@@ -181,7 +181,18 @@ def test_text_at_200_percent_fits_and_nothing_is_lost(kswifi: Kswifi, browser: B
         app.open().register()
         app.store()
         wrong = check_layout(app.page, "ready")
-        for screen in ("home", "choose", "activate", "esim", "session", "settings", "security", "gifts", "move", "help"):
+        for screen in (
+            "home",
+            "choose",
+            "activate",
+            "esim",
+            "session",
+            "settings",
+            "security",
+            "gifts",
+            "move",
+            "help",
+        ):
             app.open(screen)
             app.page.wait_for_timeout(300)
             wrong += check_layout(app.page, screen)
