@@ -137,8 +137,8 @@ class NoticeView(ResponseBody):
     kind: Annotated[
         NoticeKind,
         Field(
-            description="incident: a disturbance; frozen: support has stopped a line; move: a move waits; caller_code: "
-            "see `code`."
+            description="incident: a disturbance; frozen: support has stopped a line; move: a move waits; "
+            "caller_code: see `code`."
         ),
     ]
     words: Annotated[str, Field(description="What to show, in English.")]
