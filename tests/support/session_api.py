@@ -118,6 +118,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 downloads=road.downloads,
                 gifts=road.gifts,
                 moves=MoveService(),
+                standing_orders=road.standing_orders,
                 use=MyUse(road.database, LAGOS, 400),
                 manager=road.manager,
                 signing_key=road.signing_key,

@@ -232,6 +232,17 @@ class FreeData:
 
         await self._database.write(change)
 
+    def refusal(
+        self, connection: Connection, user_id: str, offer: Offer, eid: Eid | None
+    ) -> FreeOrderRefusedError | None:
+        """Return the first rule's refusal of a free order for a card, None if it would be granted."""
+        asker = self._asker(connection, user_id, None, eid)
+        return self._refusal(connection, asker, offer, transaction_instant(connection))
+
+    def join_waiting_list(self, connection: Connection, user_id: str, offer: Offer) -> None:
+        """Put a user on the waiting list for an offer that was refused for lack of money, in the caller's step."""
+        waiting.join(connection, user_id, _octets(offer))
+
     def require_receiver(
         self, connection: Connection, user_id: str, octets: int, device_id: str | None, eid: Eid | None
     ) -> Asker:

@@ -36,6 +36,7 @@ from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
 from kswifi.settings.secret_files import FILE_SUFFIX, read_secret_files, secret_settings
+from kswifi.settings.standing_orders import StandingOrderSettings
 from kswifi.settings.supply import SupplySettings
 from kswifi.settings.support import SupportSettings
 
@@ -68,6 +69,7 @@ class Settings(
     GiftSettings,
     PhoneSettings,
     ProvisioningSettings,
+    StandingOrderSettings,
     SupplySettings,
     SupportSettings,
 ):

@@ -1,4 +1,4 @@
-/*a9cda04772f55fc5782695fb4d5909ced6c9049af5f7c22874d686ac2a2aab07*/
+/*5aaa17b7c05f8c1cbd4e00ac4e5b9bbc12580428b6ee059fe813c273283c4d27*/
 var e=`
 back Back
 cancel Cancel
@@ -407,6 +407,7 @@ gift_received {size} from a gift is on your eSIM
 gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back to you
 move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+session_due Your next {size} is ready: tap on WiFi
 security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.

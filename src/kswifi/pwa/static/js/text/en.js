@@ -408,6 +408,7 @@ export default `
     gift_claimed Your gift of {size} was claimed
     gift_returned Your gift of {size} came back to you
     move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+    session_due Your next {size} is ready: tap on WiFi
     security The sign-in of your account changed, or a new device signed in. Was it you?
 
   update.

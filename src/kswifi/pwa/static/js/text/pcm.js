@@ -407,6 +407,7 @@ export default `
     gift_claimed Person don collect your gift of {size}
     gift_returned Your gift of {size} don come back to you
     move_asked Person wan move your eSIM go new phone. If no be you, cancel am now.
+    session_due Your next {size} don ready: tap am for WiFi
     security Your account sign-in change, or new device don sign in. Na you?
 
   update.
