@@ -1,4 +1,4 @@
-"""The errors of gifts, shares, moves and standing orders."""
+"""The errors of gifts, shares, moves, standing orders and statements."""
 
 from kswifi.kernel.errors import Refusal
 
@@ -60,3 +60,5 @@ STANDING_ORDER_NEEDS_TAP = Refusal(
 WIFI_NOT_CERTAIN = Refusal(
     "wifi_not_certain", "Neither the server nor the device knows that the device is on WiFi.", status=409
 )
+NO_STATEMENT = Refusal("no_statement", "The month has not begun, or its use is not kept any more.", status=404)
+STATEMENT_TOO_LONG = Refusal("statement_too_long", "The month has more hours of use than a file holds.", status=409)

@@ -30,6 +30,7 @@ from kswifi.database.engine import Database
 from kswifi.desk.customers import forget_support_data
 from kswifi.esim.lines.service import esims_of
 from kswifi.esim.model import ESim
+from kswifi.free_data.holds import forget_devices
 from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.kernel.pages import PageRequest
@@ -211,6 +212,7 @@ def forget_account(connection: Connection, user_id: str) -> None:
     leave_waiting_list(connection, user_id)
     forget_requests(connection, user_id)
     forget_support_data(connection, user_id)
+    forget_devices(connection, user_id)
 
 
 async def _connections(database: Database, line: ESim) -> list[ConnectionView]:

@@ -138,6 +138,7 @@ class NoticeView(ResponseBody):
         NoticeKind,
         Field(
             description="incident: a disturbance; frozen: support has stopped a line; move: a move waits; "
+            "held: free data is held; "
             "caller_code: see `code`."
         ),
     ]

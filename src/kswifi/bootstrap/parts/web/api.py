@@ -33,6 +33,7 @@ from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
 from kswifi.people.moves import MoveService
 from kswifi.people.standing_orders import StandingOrderService
+from kswifi.people.statements import Statements
 from kswifi.people.use import MyUse
 from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.service import PhoneVerifications
@@ -112,6 +113,7 @@ def _services(context: Context) -> Services:
             moves=context.need(MoveService),
             standing_orders=context.need(StandingOrderService),
             use=MyUse(database, settings.zone, settings.cdr_retention_days),
+            statements=Statements(database, settings.zone, settings.cdr_retention_days, settings.operator_name),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,

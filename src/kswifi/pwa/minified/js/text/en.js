@@ -1,4 +1,4 @@
-/*5aaa17b7c05f8c1cbd4e00ac4e5b9bbc12580428b6ee059fe813c273283c4d27*/
+/*d3e58e71ac63cb146c5459263cd49a43a525d708765ab5ce3e49a3343ca85989*/
 var e=`
 back Back
 cancel Cancel
@@ -427,6 +427,8 @@ card_allowance_used_up This eSIM has had its free data
 too_much_unspent Use some of what you hold first
 free_budget_gone The free data is used up for now
 free_data_stopped Free data is stopped for now
+free_data_not_started Free data has not started yet
+account_held Free data is held until a person has looked: call support
 free_data_cooling_down A little later: you have just had one
 phone_not_verified Your phone number has to be verified first
 voucher_needed A voucher of a WiFi venue is needed first

@@ -428,6 +428,8 @@ export default `
     too_much_unspent Use some of what you hold first
     free_budget_gone The free data is used up for now
     free_data_stopped Free data is stopped for now
+    free_data_not_started Free data has not started yet
+    account_held Free data is held until a person has looked: call support
     free_data_cooling_down A little later: you have just had one
     phone_not_verified Your phone number has to be verified first
     voucher_needed A voucher of a WiFi venue is needed first

@@ -427,6 +427,8 @@ export default `
     too_much_unspent Use some of wetin you get first
     free_budget_gone Free data don finish for now
     free_data_stopped Free data dey on hold for now
+    free_data_not_started Free data never start yet
+    account_held We hold free data till person look am: call support
     free_data_cooling_down Small time: you just collect one
     phone_not_verified Verify your phone number first
     voucher_needed You need voucher from WiFi place first
