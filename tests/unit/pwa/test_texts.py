@@ -70,7 +70,8 @@ NOT_FOR_THE_APP = {
     # answers to data providers, and of resold lines, for which the app has no screen yet
     "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "line_in_use",
     "pause_not_offered", "number_not_verified", "network_unknown", "not_a_provider_line", "no_exchange_rate",
-    # answers about standing orders, for which the app has no screen yet
+    # answers about standing orders and statements, for which the app has no screen yet
+    "no_statement", "statement_too_long",
     "illegal_standing_order_transition", "unknown_standing_order", "standing_orders_off",
     "standing_order_not_offered", "standing_order_not_due", "standing_order_needs_tap", "wifi_not_certain",
 }  # fmt: skip
