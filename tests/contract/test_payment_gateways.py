@@ -26,6 +26,7 @@ from kswifi.payments.ports import (
     Window,
 )
 from kswifi.payments.reconciliation import day_window
+from kswifi.payments.sql import INSTRUMENT_LENGTH
 from tests.support.clocks import ManualClock
 from tests.support.databases import START
 from tests.support.payments import FACES, FEE, PRICE, SECRET, gateway_at, order, rehearsal
@@ -66,6 +67,9 @@ async def test_a_payment_from_its_opening_to_its_refund(face: str) -> None:
         assert (paid.reference, paid.status, paid.amount_kobo) == ("r-1", ChargeStatus.PAID, PRICE)
         assert paid.fees_kobo == FEE
         assert paid.paid_at is not None
+        assert before.instrument is None
+        assert paid.instrument is not None
+        assert len(paid.instrument) <= INSTRUMENT_LENGTH
         await there.told(1)
         notice = gateway.read_webhook(*there.webhooks[0])
         assert notice is not None

@@ -37,6 +37,7 @@ LISTS: Final = {
     "/api/v1/payments": "payments",
     "/api/v1/pass": "periods",
     "/api/v1/gifts": "gifts",
+    "/api/v1/statements": "months",
     "/api/v1/usage/periods": "periods",
     "/api/v1/usage/sessions": "sessions",
 }

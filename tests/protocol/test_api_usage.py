@@ -1,17 +1,28 @@
-"""My use, as its owner reads it: by hour, day, week and session, and how long what is left lasts."""
+"""My use, as its owner reads it: by hour, day, week and session, how long what is left lasts, and statements."""
 
+import csv
+import re
+import zlib
+from base64 import a85decode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import insert
 
+from kswifi.catalogue.model import LAGOS
 from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records.projector import ChargingRecords
+from kswifi.esim.model import LineKind
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import Ask, Commit, Reserve
+from kswifi.people import statements
 from kswifi.people import use as people_use
+from kswifi.people.model import TransferKind, TransferState
+from kswifi.people.sql import octet_transfer
+from kswifi.people.statement_files import statement_pdf
 from kswifi.sessions.model import InternetSession
 from tests.support.api import problem
 from tests.support.session_api import ORIGIN, Served, served
@@ -126,3 +137,109 @@ async def test_my_use_is_mine_alone(tmp_path: Path) -> None:
         for after in ("WyJhIl0", "WzEsMl0"):
             problem(await it.get(f"{USAGE}/periods?after={after}"), 400, "page_cursor_invalid")
         problem(await it.get(f"{USAGE}/periods?by=month"), 422, "invalid_request")
+
+
+STATEMENTS = "/api/v1/statements"
+
+
+def words_of(pdf: bytes) -> list[str]:
+    """Return the texts that a PDF's pages show, in order; a reader finds them by its search."""
+    streams = re.findall(
+        rb"/Filter \[ /ASCII85Decode /FlateDecode \][^>]*>>\s*stream\n(.*?)endstream", pdf, re.DOTALL
+    )
+    pages = [zlib.decompress(a85decode(b"<~" + one.strip(), adobe=True)).decode("latin-1") for one in streams]
+    return [one for page in pages for one in re.findall(r"\((.*?)\) Tj", page)]
+
+
+async def test_the_statement_of_a_month_adds_up_to_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path) as it:
+        assert (await read(it, STATEMENTS))["months"] == []
+        session = await it.road.stored(user_id=it.page.user_id)
+        await use(it, session, 4_000)
+        it.road.clock.advance(timedelta(days=7, hours=14))  # 1 December there, 30 November in UTC
+        await use(it, session, 600)
+        when = it.road.clock.now()
+        row = {
+            "transfer_id": "00000000-0000-4000-8000-000000000001",
+            "kind": TransferKind.GIFT,
+            "giver_id": it.page.user_id,
+            "from_session_id": session.session_id,
+            "octets": 70,
+            "kobo": 0,
+            "state": TransferState.RECEIVED,
+            "valid_until": session.valid_until,
+            "created_at": when,
+            "expires_at": when,
+            "ended_at": when,
+        }
+        await it.road.database.write(lambda connection: connection.execute(insert(octet_transfer).values(row)))
+        listed = (await read(it, STATEMENTS))["months"]
+        assert [one["month"] for one in listed] == ["2026-12", "2026-11"]
+
+        files = {one["month"]: await it.get(one["csv"]) for one in listed}
+        rows = {month: list(csv.DictReader(answer.text.splitlines())) for month, answer in files.items()}
+        assert [(one["row"], one["starts_at"], one["octets"]) for one in rows["2026-11"]] == [
+            ("hour", "2026-11-23T10:00+01:00", "4000"),
+            ("total", "2026-11", "4000"),
+        ]
+        assert [(one["row"], one["starts_at"], one["octets"]) for one in rows["2026-12"]] == [
+            ("hour", "2026-12-01T00:00+01:00", "600"),
+            ("out", "2026-12-01T00:00+01:00", "70"),
+            ("total", "2026-12", "600"),
+        ]
+        booked = it.road.ledger.state.balances(session.session_id)
+        assert booked is not None
+        totals = [int(one["octets"]) for month in rows.values() for one in month if one["row"] == "total"]
+        assert sum(totals) == booked.used + booked.overrun
+        assert files["2026-11"].headers["content-type"] == "text/csv; charset=utf-8"
+        assert files["2026-11"].headers["content-disposition"] == 'attachment; filename="kswifi-2026-11.csv"'
+
+        pdf = await it.get(listed[1]["pdf"])
+        assert pdf.headers["content-type"] == "application/pdf"
+        assert (await it.get(listed[1]["pdf"])).content == pdf.content
+        words = words_of(pdf.content)
+        assert words[:2] == ["KSWiFi: data used in 2026-11", "For +2348031234567"]
+        assert words[(day := words.index("2026-11-23 Mon")) : day + 6] == [
+            "2026-11-23 Mon",
+            "4,000",
+            "1,000",
+            "3,000",
+            "Total",
+            "4,000",
+        ]
+        assert "The month is not over: use after this time is not in it." not in words
+        december = words_of((await it.get(listed[0]["pdf"])).content)
+        assert "The month is not over: use after this time is not in it." in december
+        assert december[december.index("gift") + 1] == "-70"
+
+        problem(await it.get(f"{STATEMENTS}/2027-01.csv"), 404, "no_statement")
+        problem(await it.get(f"{STATEMENTS}/2025-09.pdf"), 404, "no_statement")
+        problem(await it.get(f"{STATEMENTS}/2026-13.csv"), 422, "invalid_request")
+        async with it.another("eve@example.ng") as eve:
+            [_heading, total] = (await eve.client.get(f"{STATEMENTS}/2026-11.csv")).text.splitlines()
+            assert total == "total,2026-11,,,,0,0,0"
+        monkeypatch.setattr(statements, "ROWS_LIMIT", 0)
+        problem(await it.get(f"{STATEMENTS}/2026-11.csv"), 409, "statement_too_long")
+
+
+def test_a_long_statement_goes_on_on_the_next_page_and_names_strangely_called_people() -> None:
+    month = statements.Month(2026, 12)
+    begins, ends = month.bounds(LAGOS)
+    hours = [
+        statements.StatementHour(
+            begins + number * timedelta(hours=1), f"{number:036d}", statements.Sum(number, 0, number)
+        )
+        for number in range(200)
+    ]
+    sessions = [
+        statements.StatementSession(it.session_id, "own-1gb", LineKind.OWN_LINE, None, it.use) for it in hours
+    ]
+    whole = statements.MonthStatement(month, LAGOS, ends, True, tuple(hours), tuple(sessions), ())
+    pdf = statement_pdf(whole, "Ọlá 北", "KSWiFi")
+    assert pdf == statement_pdf(whole, "Ọlá 北", "KSWiFi")
+    words = words_of(pdf)
+    assert words.count("KSWiFi: data used in 2026-12") == len(re.findall(rb"/Type /Page\b", pdf)) == 5
+    assert words.count(f"{sum(range(200)):,}") == 3
+    assert words[-1] == "your network knows."

@@ -28,6 +28,7 @@ def test_what_is_left_open_is_said_and_a_budget_without_a_price_is_refused(tmp_p
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),
         "KSWIFI_MODE": "own-core",
         "KSWIFI_IDENTIFIER_PROOF": "false",
+        "KSWIFI_FREE_REQUIRES": "nothing",
         **{f"KSWIFI_{name}": str(port) for name, port in ports.items()},
     }
     log = tmp_path / "server.log"
@@ -38,11 +39,12 @@ def test_what_is_left_open_is_said_and_a_budget_without_a_price_is_refused(tmp_p
             assert words in said
         shown = kswifi(environment, "budget", "show")
         assert "a GB costs ₦0" in shown
-        assert shown.count("WARNING: ") == 3
+        assert shown.count("WARNING: ") == 3 + 3
+        assert said.count("free_data_waits_for") == shown.count("WARNING: free data has not started: ") == 3
         assert "WARNING: the cost price" in kswifi(
             environment, "budget", "set", "operator", "--total-kobo", "100000"
-        )
-        assert len(json.loads(kswifi(environment, "budget", "show", "--json"))["warnings"]) == 2
+        )  # without a ceiling
+        assert len(json.loads(kswifi(environment, "budget", "show", "--json"))["warnings"]) == 2 + 3
     finally:
         server.stop()
 
@@ -53,8 +55,12 @@ def test_what_is_left_open_is_said_and_a_budget_without_a_price_is_refused(tmp_p
     priced = {**environment, "KSWIFI_FREE_COST_KOBO_PER_GB": "20000", "KSWIFI_FREE_REQUIRES": "voucher"}
     server = ForkedChild("server", priced, log)
     try:
-        assert "free_data_left_open" not in log.read_bytes()[began:].decode()
+        said = log.read_bytes()[began:].decode()
+        assert "free_data_left_open" not in said
+        assert "nothing limits a day or a month" in said
+        kswifi(priced, "budget", "set", "operator", "--total-kobo", "100000", "--daily-kobo", "50000")
         assert "WARNING" not in kswifi(priced, "budget", "show")
+        assert "all safeguards are there" in kswifi(priced, "fraud", "safeguards")
         told = httpx2.get(f"http://127.0.0.1:{ports['METRICS_PORT']}/metrics", trust_env=False).text
         assert 'kswifi_budget_left_kobo{budget="operator",kind="operator"} 100000.0' in told
         assert "kswifi_free_data_cost_kobo_per_gb 20000.0" in told

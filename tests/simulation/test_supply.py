@@ -3,6 +3,7 @@
 import pytest
 
 from kswifi.simulation.supply import run_supply_seeds
+from kswifi.simulation.supply_cut_off import run_cut_off_seeds
 
 
 def test_five_hundred_seeds() -> None:
@@ -12,6 +13,13 @@ def test_five_hundred_seeds() -> None:
     assert found.lost_answers > 50
     assert found.refused > 20
     assert found.octets > 10**11
+
+
+def test_half_of_all_lines_are_confirmed_off_ninety_seconds_after_the_providers_lag() -> None:
+    found = run_cut_off_seeds(200)
+    assert found.cut_off_runs == 200
+    assert found.cut_off_median_seconds_beyond_lag <= 90
+    assert found.cut_off_median_looks <= 500  # not by looking without pause
 
 
 @pytest.mark.soak

@@ -19,6 +19,7 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.esim.lines.packets import CardPackets
 from kswifi.notifications.service import NotificationService
 from kswifi.people.moves import MoveService
+from kswifi.people.statements import Statements
 from kswifi.people.use import MyUse
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.vouchers.codes import VoucherCodes
@@ -118,7 +119,9 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 downloads=road.downloads,
                 gifts=road.gifts,
                 moves=MoveService(),
+                standing_orders=road.standing_orders,
                 use=MyUse(road.database, LAGOS, 400),
+                statements=Statements(road.database, LAGOS, 400, "KSWiFi"),
                 manager=road.manager,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),

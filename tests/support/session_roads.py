@@ -49,7 +49,9 @@ from kswifi.payments.rules import PassRules
 from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
 from kswifi.people.gifts import GiftService
 from kswifi.people.job_handlers import TransferHandlers
-from kswifi.people.rules import GiftRules
+from kswifi.people.rules import GiftRules, StandingOrderRules
+from kswifi.people.standing_order_watch import StandingOrderWatch
+from kswifi.people.standing_orders import StandingOrderService
 from kswifi.providers.smdp.es2plus import Es2PlusDelivery
 from kswifi.rsp import binding
 from kswifi.rsp.messages.metadata import ProfileMetadata
@@ -128,6 +130,8 @@ class Road:
     free_data: FreeData
     downloads: SessionDownloadService
     gifts: GiftService
+    standing_orders: StandingOrderService
+    standing_watch: StandingOrderWatch
     transfers: TransferHandlers
     handlers: SessionHandlers
     projector: Projector
@@ -360,6 +364,7 @@ async def _assemble(
     free_data = FreeData(database, Marks(bytes(32)), rules)
     downloads = SessionDownloadService(database, catalogue, orders, manager, free_data, passes)
     transfers = TransferHandlers(database, ledger)
+    standing_orders = StandingOrderService(database, catalogue, downloads, free_data, StandingOrderRules())
     return Road(
         folder=folder,
         clock=clock,
@@ -383,6 +388,8 @@ async def _assemble(
         free_data=free_data,
         downloads=downloads,
         gifts=GiftService(downloads, free_data, GiftRules(giver_verified=False, giver_age=timedelta())),
+        standing_orders=standing_orders,
+        standing_watch=StandingOrderWatch(database, downloads, standing_orders),
         transfers=transfers,
         handlers=SessionHandlers(
             *(database, ledger, catalogue, signing_key, LINE, delivery, free_data),

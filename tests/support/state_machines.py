@@ -17,7 +17,8 @@ The drawings are made from the tables by `.venv/bin/python -m tests.support.stat
 they differ. The InternetSession's table is in `src/kswifi/sessions/model.py`, the profile's (the states are those
 of SGP.22 v2, 3.1.6) in `src/kswifi/esim/model.py`, the RspSession's in `src/kswifi/esim/smdp/rsp_model.py`, the
 payment's in `src/kswifi/payments/model.py`, the OctetTransfer's in `src/kswifi/people/model.py`, the PhoneMove's in
-`src/kswifi/people/move_model.py` and that of an order at a data provider in `src/kswifi/supply/orders.py`.
+`src/kswifi/people/move_model.py`, the StandingOrder's in `src/kswifi/people/standing_order_model.py` and that of an
+order at a data provider in `src/kswifi/supply/orders.py`.
 """
 
 Machine = tuple[StrEnum, Mapping[Any, StrEnum]]
@@ -47,6 +48,7 @@ if __name__ == "__main__":
     from kswifi.people.model import TRANSITIONS as TRANSFER_TRANSITIONS
     from kswifi.people.model import TransferState
     from kswifi.people.move_model import MOVE_TRANSITIONS, MoveState
+    from kswifi.people.standing_order_model import STANDING_ORDER_TRANSITIONS, StandingOrderState
     from kswifi.sessions.model import TRANSITIONS, SessionState
     from kswifi.supply.orders import ORDER_TRANSITIONS, OrderState
 
@@ -59,6 +61,7 @@ if __name__ == "__main__":
                 "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
                 "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
                 "PhoneMove": (MoveState.WAITING, MOVE_TRANSITIONS),
+                "StandingOrder": (StandingOrderState.ON, STANDING_ORDER_TRANSITIONS),
                 "Order at a data provider": (OrderState.INTENDED, ORDER_TRANSITIONS),
             }
         )

@@ -23,6 +23,8 @@ from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
 from kswifi.people.moves import MoveService
+from kswifi.people.standing_orders import StandingOrderService
+from kswifi.people.statements import Statements
 from kswifi.people.use import MyUse
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card.packets import CardRecords
@@ -86,7 +88,9 @@ class SessionServices:
     downloads: SessionDownloadService
     gifts: GiftService
     moves: MoveService
+    standing_orders: StandingOrderService
     use: MyUse
+    statements: Statements
     manager: ESIMSessionManager
     card_records: CardRecords
     signing_key: SessionSigningKey

@@ -14,7 +14,6 @@ from typing import Final
 from kswifi.api.edge.streams import EventStreams
 from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
 from kswifi.bootstrap.clock import child_clock
-from kswifi.bootstrap.parts.free_data import rules_of
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.data_directory.ballast import spent
 from kswifi.data_directory.layout import installation_of
@@ -45,7 +44,7 @@ async def project_sessions(settings: Settings, end_of_input: int, output: int) -
         database.subscribe(topic, _writer(output, octet))
     journal = SqliteJournalReader(installation.ledger_dir)
     projector = Projector(
-        database, ReadOnlyLedger(journal), rules_of(settings), pace=CHILD_PACE, watched_by=watched.users
+        database, ReadOnlyLedger(journal), settings.free_rules, pace=CHILD_PACE, watched_by=watched.users
     )
     projecting = asyncio.create_task(projector.run(), name=COMMAND)
     stopping = asyncio.create_task(stop.wait())
@@ -111,7 +110,7 @@ def open_projector(
 ) -> Projector | ProjectorProcess:
     """Return the projector of a server: on a small machine within the process, for a network in a child."""
     if settings.mode == "embedded":
-        return Projector(database, ledger, rules_of(settings), watched_by=streams.users)
+        return Projector(database, ledger, settings.free_rules, watched_by=streams.users)
     return ProjectorProcess(settings, database, streams)
 
 

@@ -25,6 +25,7 @@ from kswifi.cli.desk.audit import audit_app
 from kswifi.cli.desk.customers import customers_app
 from kswifi.cli.desk.disputes import disputes_app
 from kswifi.cli.desk.figures import figures_app
+from kswifi.cli.desk.fraud import fraud_app
 from kswifi.cli.desk.jobs import jobs_app
 from kswifi.cli.desk.lines import lines_app
 from kswifi.cli.desk.sessions import sessions_app
@@ -86,6 +87,7 @@ for desk_app, desk_name in (
     (lines_app, "lines"),
     (sessions_app, "sessions"),
     (disputes_app, "disputes"),
+    (fraud_app, "fraud"),
     (jobs_app, "jobs"),
     (figures_app, "figures"),
     (audit_app, "audit"),

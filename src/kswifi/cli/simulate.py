@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+_CUT_OFF_RUNS = 2_000
+"""Runs of the cut-off, at most: its figure is a median, which more runs do not change."""
+
 
 class Subject(StrEnum):
     """What is simulated."""
@@ -79,14 +82,18 @@ def _people(seeds: int, first: int, *, as_json: bool) -> None:
 
 def _supply(seeds: int, first: int, *, as_json: bool) -> None:
     from kswifi.simulation.supply import run_supply_seeds
+    from kswifi.simulation.supply_cut_off import run_cut_off_seeds
 
     found = run_supply_seeds(seeds, first)
+    cut_off = run_cut_off_seeds(min(seeds, _CUT_OFF_RUNS), first)
     if as_json:
-        print(json.dumps({"seeds": seeds, **asdict(found)}))
+        print(json.dumps({"seeds": seeds, **asdict(found), **asdict(cut_off)}))
         return
     print(
         f"{seeds} seeds from {first}: {found.orders} orders, {found.lost_answers} lost answers; "
-        "bought twice 0, lines left on 0, counters that fell 0, kobo missing 0"
+        "bought twice 0, lines left on 0, counters that fell 0, kobo missing 0; "
+        f"off {cut_off.cut_off_median_seconds_beyond_lag:g} s after the provider's lag (median of "
+        f"{cut_off.cut_off_runs})"
     )
 
 

@@ -21,7 +21,11 @@ def set_line_frozen(connection: Connection, operator: Operator, esim_id: str, re
     """
     operator.require(Permission.HELP_CUSTOMERS)
     reason = checked_reason(reason)
-    line = find_esim(connection, esim_id)
+    return change_line(connection, operator, find_esim(connection, esim_id), reason, frozen=frozen)
+
+
+def change_line(connection: Connection, operator: Operator, line: ESim, reason: str, *, frozen: bool) -> ESim:
+    """Request a freeze or a thaw for an operator whose role and reason were checked; return the line."""
     wish = wish_to_freeze(connection, line, freeze=frozen)
     if wish is not None:
         jobs.ask_to_freeze(connection, line.esim_id, wish)

@@ -1,4 +1,4 @@
-"""Notices of the operator in a customer's app: incidents, a frozen line, the code for a caller check."""
+"""Notices of the operator in a customer's app: incidents, a frozen line, held free data, a caller code."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from kswifi.desk.callers import CallerChecks
 from kswifi.desk.incidents import current
 from kswifi.esim.sql import esim
+from kswifi.free_data.holds import HELD_WORDS, is_held
 
 _FROZEN: Final = "Support has stopped your line. Call support to have it opened again."
 _CODE: Final = "Support asks for this code: {}. Read it out only if you have called support yourself."
@@ -20,6 +21,7 @@ class NoticeKind(StrEnum):
 
     INCIDENT = "incident"
     FROZEN = "frozen"
+    HELD = "held"
     CALLER_CODE = "caller_code"
 
 
@@ -40,4 +42,6 @@ def notices_of(connection: Connection, callers: CallerChecks, user_id: str) -> l
     query = select(esim.c.esim_id).where(esim.c.user_id == user_id, esim.c.frozen).limit(1)
     if connection.scalar(query) is not None:
         found.append(Notice(NoticeKind.FROZEN, _FROZEN))
+    if is_held(connection, user_id):
+        found.append(Notice(NoticeKind.HELD, HELD_WORDS))
     return found + [Notice(NoticeKind.INCIDENT, it.words, None, it.begun_at) for it in current(connection)]

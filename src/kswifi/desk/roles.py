@@ -8,12 +8,13 @@ from kswifi.desk.errors import ROLE_MAY_NOT
 
 
 class Role(StrEnum):
-    """The role of a member of staff; SHELL is a person who runs commands on the server."""
+    """The role of a member of staff; SHELL: a person at the server's shell, SERVER: a rule of the server."""
 
     FOUNDER = "founder"
     SUPPORT = "support"
     ADMINISTRATOR = "administrator"
     SHELL = "shell"
+    SERVER = "server"
 
 
 STAFF_ROLES: Final = (Role.FOUNDER, Role.SUPPORT, Role.ADMINISTRATOR)
@@ -33,8 +34,10 @@ class Permission(StrEnum):
     """Change budgets, stop and resume free data, make vouchers."""
     ANNOUNCE = "announce"
     """Begin and end the incidents that the app shows."""
+    REVIEW_HOLDS = "review_holds"
+    """Release or keep the hold of one account."""
     HOLD_ACCOUNTS = "hold_accounts"
-    """Freeze and thaw the lines of many accounts at once."""
+    """Hold and release many accounts at once, freeze their lines, and undo that."""
     READ_AUDIT = "read_audit"
     MANAGE_STAFF = "manage_staff"
     DELETE_ACCOUNTS = "delete_accounts"
@@ -49,6 +52,7 @@ ALLOWED: Final[dict[Permission, frozenset[Role]]] = {
     Permission.RUN_JOBS: frozenset({_F, _A}),
     Permission.CHANGE_MONEY: frozenset({_F}),
     Permission.ANNOUNCE: frozenset({_F, _S, _A}),
+    Permission.REVIEW_HOLDS: frozenset({_F, _S, _A}),
     Permission.HOLD_ACCOUNTS: frozenset({_F, _A}),
     Permission.READ_AUDIT: frozenset({_F, _A}),
     Permission.MANAGE_STAFF: frozenset({_F}),

@@ -9,12 +9,12 @@ from typing import Final
 from cryptography import x509
 from sqlalchemy import Connection, func, select
 
-from kswifi.bootstrap.parts.free_data import rules_of
 from kswifi.data_directory.backup_record import read_backup_record
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
 from kswifi.doctor.model import Finding, Verdict, above, below
 from kswifi.free_data.figures import FreeDataFigures, read_figures
+from kswifi.free_data.safeguards import missing_safeguards
 from kswifi.free_data.unlimited_cost_warnings import left_open
 from kswifi.kernel.clock import Clock
 from kswifi.kernel.errors import KswifiError
@@ -64,7 +64,7 @@ async def check_database(settings: Settings, installation: Installation, clock: 
     """Check the jobs and the budgets in the control database. It is not changed, and a server may use it."""
     if not installation.has_database:
         return []
-    rules = rules_of(settings)
+    rules = settings.free_rules
 
     def look(connection: Connection) -> tuple[dict[str, int], datetime | None, FreeDataFigures]:
         counts = {
@@ -86,7 +86,8 @@ async def check_database(settings: Settings, installation: Installation, clock: 
     finally:
         await database.close()
     jobs = judge_jobs(counts.get("waiting", 0), counts.get("stuck", 0), oldest, clock.now())
-    return [jobs, judge_budgets(figures, left_open(rules, figures.budgets))]
+    open_ends = (*missing_safeguards(rules, figures.budgets), *left_open(rules, figures.budgets))
+    return [jobs, judge_budgets(figures, open_ends)]
 
 
 def judge_jobs(waiting: int, stuck: int, oldest_due: datetime | None, now: datetime) -> Finding:

@@ -3,13 +3,13 @@
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.free_data.budgets import budgets, note_alert
 from kswifi.free_data.model import Budget
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.free_data.sql import free_grant
+from kswifi.free_data.sql import account_device, free_grant
 from kswifi.free_data.waiting import tell_some
 from kswifi.kernel.quantities import format_naira
 
@@ -47,7 +47,7 @@ async def tell_waiting(database: Database, rules: FreeDataRules) -> int:
 
 
 async def forget_marks(database: Database, rules: FreeDataRules) -> int:
-    """Delete the marks of grants that no limit counts any more; return the number of grants."""
+    """Delete the marks of grants and sign-ups that no limit counts any more; return the number of rows."""
 
     def change(connection: Connection) -> int:
         over = transaction_instant(connection) - max(rules.allowance_period, rules.cool_down)
@@ -57,6 +57,9 @@ async def forget_marks(database: Database, rules: FreeDataRules) -> int:
         )
         nothing = {mark.name: None for mark in marks}
         query = update(free_grant).where(_t.session_id.in_(old.limit(MARKS_AT_ONCE))).values(**nothing)
-        return connection.execute(query).rowcount
+        forgotten = connection.execute(query).rowcount
+        devices = select(account_device.c.device_mark).where(account_device.c.seen_at <= over).limit(MARKS_AT_ONCE)
+        seen = account_device.c.seen_at <= over, account_device.c.device_mark.in_(devices)
+        return forgotten + connection.execute(delete(account_device).where(*seen)).rowcount
 
     return await database.write(change)

@@ -26,6 +26,19 @@ class FreeDataStoppedError(FreeOrderRefusedError):
     code = "free_data_stopped"
 
 
+class FreeDataNotStartedError(FreeOrderRefusedError):
+    """Free data has not started, because a safeguard is missing."""
+
+    code = "free_data_not_started"
+
+
+class AccountHeldError(FreeOrderRefusedError):
+    """Free data is held for the account until a person has looked at it."""
+
+    code = "account_held"
+    do = "ask_support"
+
+
 class KycLevelTooLowError(FreeOrderRefusedError):
     """The account's KYC level is lower than an order requires."""
 

@@ -66,6 +66,10 @@ class FreeDataRules:
     """Ceilings of all budgets together, per local day and per local month."""
     when_budget_gone: WhenBudgetGone = WhenBudgetGone.REFUSE
     alert_percents: tuple[int, ...] = (50, 75, 90, 100)
+    guarded: bool = False
+    """Whether free data starts only with all safeguards (``safeguards.missing_safeguards``)."""
+    bundles_priced: bool = False
+    """Whether data providers' bundles, which have prices of their own, serve all sessions."""
     zone: ZoneInfo = LAGOS
     """The time zone of the days and months of ceilings."""
 

@@ -21,6 +21,7 @@ from kswifi.free_data import budgets, waiting
 from kswifi.free_data.errors import (
     NO_WAITING_LIST,
     CardAllowanceExceededError,
+    FreeDataNotStartedError,
     FreeDataStoppedError,
     FreeOfferNotGivenError,
     FreeOrderRefusedError,
@@ -31,6 +32,7 @@ from kswifi.free_data.errors import (
 )
 from kswifi.free_data.figures import FreeDataCounts
 from kswifi.free_data.grants import add_grant, find_grant, note_card
+from kswifi.free_data.holds import require_not_held
 from kswifi.free_data.limits import (
     Asker,
     octets_left,
@@ -41,6 +43,7 @@ from kswifi.free_data.limits import (
 from kswifi.free_data.model import first_cost_of
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
+from kswifi.free_data.safeguards import missing_safeguards
 from kswifi.free_data.voucher_payer import good_vouchers, require_payer
 from kswifi.kernel.numbers import Eid
 from kswifi.kernel.quantities import format_octets
@@ -232,6 +235,17 @@ class FreeData:
 
         await self._database.write(change)
 
+    def refusal(
+        self, connection: Connection, user_id: str, offer: Offer, eid: Eid | None
+    ) -> FreeOrderRefusedError | None:
+        """Return the first rule's refusal of a free order for a card, None if it would be granted."""
+        asker = self._asker(connection, user_id, None, eid)
+        return self._refusal(connection, asker, offer, transaction_instant(connection))
+
+    def join_waiting_list(self, connection: Connection, user_id: str, offer: Offer) -> None:
+        """Put a user on the waiting list for an offer that was refused for lack of money, in the caller's step."""
+        waiting.join(connection, user_id, _octets(offer))
+
     def require_receiver(
         self, connection: Connection, user_id: str, octets: int, device_id: str | None, eid: Eid | None
     ) -> Asker:
@@ -244,6 +258,7 @@ class FreeData:
         if words is not None:
             raise FreeDataStoppedError(words)
         self.require_identified(connection, user_id)
+        require_not_held(connection, user_id)
         asker, now = self._asker(connection, user_id, device_id, eid), transaction_instant(connection)
         self._require_shown(asker, good_vouchers(connection, user_id, now))
         require_within_limits(connection, asker, octets, now, self.rules)
@@ -283,7 +298,9 @@ class FreeData:
         words = budgets.stopped(connection)
         if words is not None:
             raise FreeDataStoppedError(words)
+        self._require_started(connection)
         self.require_identified(connection, asker.user_id)
+        require_not_held(connection, asker.user_id)
         self._require_given(offer)
         vouchers = good_vouchers(connection, asker.user_id, now)
         needed = self._require_shown(asker, vouchers)
@@ -293,6 +310,10 @@ class FreeData:
         if cost_kobo is None:
             cost_kobo = first_cost_of(octets, self.rules.tranche_octets, self.rules.cost_kobo_per_gb)
         return require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
+
+    def _require_started(self, connection: Connection) -> None:
+        if self.rules.guarded and missing_safeguards(self.rules, budgets.budgets(connection)):
+            raise FreeDataNotStartedError("free data has not started here yet: ask again later")
 
     def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:
         """Refuse a user without the required phone number or voucher; return whether a voucher is needed."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
@@ -81,6 +81,7 @@ free_grant: Final = Table(
     Index(None, "device_mark", "ordered_at"),
     Index(None, "card_mark", "ordered_at"),
     Index(None, "ended_at", "ordered_at"),
+    Index(None, "ordered_at"),
 )
 """Every free InternetSession as its payer sees it. Marks are keyed digests, deleted after the rolling days."""
 
@@ -93,3 +94,33 @@ free_waiting: Final = Table(
     Column("told_at", UtcDateTime),
 )
 """The waiting list for budget, in order of entry; those who were notified stay in it for a while."""
+
+account_device: Final = Table(
+    "account_device",
+    metadata,
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), primary_key=True),
+    Column("device_mark", MARK, primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
+    Index(None, "device_mark", "seen_at"),
+)
+"""The devices at which accounts were made, by their marks; deleted after the rolling days."""
+
+account_hold: Final = Table(
+    "account_hold",
+    metadata,
+    Column("hold_id", UuidText, primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    # The link of the rule that placed it (see desk.fraud.model), or "by_hand".
+    Column("why", String(16), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("placed_by", String(40), nullable=False),
+    Column("placed_at", UtcDateTime, nullable=False),
+    Column("decided_by", String(40)),
+    Column("decided_at", UtcDateTime),
+    Column("reason", String(300)),
+    CheckConstraint("state IN ('waiting', 'kept', 'released')", name="state"),
+    Index(None, "user_id", "state"),
+    Index(None, "state", "placed_at"),
+)
+"""Holds of free data on single accounts: waiting for a person to look, kept by one, or released."""

@@ -40,6 +40,7 @@ from kswifi.outbox.service import EVENTS_TOPIC, enqueue, event_bounds, events_of
 from kswifi.people.model import TransferKind, TransferState
 from kswifi.people.move_model import MoveState
 from kswifi.people.moves import MOVE_CHANGED
+from kswifi.people.standing_order_store import STANDING_ORDER_CHANGED
 from kswifi.people.store import GIFT_CHANGED
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionState
@@ -59,6 +60,8 @@ PEOPLE_ALERTS: Final = {
 }
 """The alert of a transfer: by its kind, the user's role, and its state."""
 MOVE_ASKED: Final = "move_asked"
+SESSION_DUE: Final = "session_due"
+"""The alert of a standing order: the next session can be ordered on WiFi."""
 
 _NAME: Final = "alerts"
 _ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
@@ -198,7 +201,7 @@ def _decide(connection: Connection, event: DomainEvent, text_at_end: bool) -> No
     if event.kind == SECURITY_EVENT:
         _alert_of_security(connection, event)
     payload: Mapping[str, Any] = event.payload
-    if event.kind in (GIFT_CHANGED, MOVE_CHANGED):
+    if event.kind in (GIFT_CHANGED, MOVE_CHANGED, STANDING_ORDER_CHANGED):
         _alert_of_people(connection, event)
         return
     if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
@@ -280,7 +283,7 @@ def _alert_of_security(connection: Connection, event: DomainEvent) -> None:
 
 
 def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
-    """Send an alert of a gift, or of a move that was asked for, to all devices of its owner.
+    """Send an alert of a gift, of a due session, or of a move that was asked for, to all devices of its owner.
 
     The alert of a move is always sent: an owner who did not ask for it has a day to cancel it.
     """
@@ -288,6 +291,11 @@ def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
     if event.kind == MOVE_CHANGED:
         what = MOVE_ASKED if payload["state"] == MoveState.WAITING and payload["confirmed_by"] is None else None
         name, valid_until = payload["move_id"], payload["due_at"]
+    elif event.kind == STANDING_ORDER_CHANGED:
+        if not payload["due"] or not wishes_of(connection, event.user_id).usage:
+            return
+        what, valid_until = SESSION_DUE, None
+        name = f"{payload['standing_order_id']}:{payload['due_number']}"
     else:
         what = PEOPLE_ALERTS.get((payload["kind"], payload["role"], payload["state"]))
         name, valid_until = payload["transfer_id"], payload["valid_until"]
@@ -295,11 +303,13 @@ def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
             return
     if what is None:
         return
+    # A message about a session opens it; a due session does not exist yet.
+    session_id = None if what == SESSION_DUE else payload.get("session_id")
     message = msgspec.json.encode(
         {
             "what": what,
             "percent": None,
-            "session_id": payload.get("session_id"),
+            "session_id": session_id,
             "allowance_octets": payload.get("octets"),
             "valid_until": valid_until,
         }
@@ -312,7 +322,7 @@ def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
             payload={
                 "subscription_id": subscription.subscription_id,
                 "message": message,
-                "topic": name.replace("-", ""),  # RFC 8030, 5.4: at most 32 characters
+                "topic": name.replace("-", "")[:32],  # RFC 8030, 5.4: at most 32 characters
                 "at": unix_seconds(transaction_instant(connection)),
             },
         )

@@ -58,7 +58,8 @@ class Charge:
     """A payment as the gateway reports it.
 
     ``requested_kobo`` is the amount that we requested, None if the gateway does not report it; ``amount_kobo`` is
-    more if the payer bears the gateway's fee. ``fees_kobo`` is 0 while nothing is paid.
+    more if the payer bears the gateway's fee. ``fees_kobo`` is 0 while nothing is paid. ``instrument`` is the
+    gateway's identifier of what paid: the same card or bank account has the same one.
     """
 
     reference: str
@@ -71,6 +72,7 @@ class Charge:
     channel: str | None = None
     paid_at: datetime | None = None
     words: str | None = None
+    instrument: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

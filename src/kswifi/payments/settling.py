@@ -40,6 +40,7 @@ from kswifi.payments.model import (
 from kswifi.payments.passes import earned_kobo, grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
 from kswifi.payments.rules import PassRules
+from kswifi.payments.sql import INSTRUMENT_LENGTH
 from kswifi.payments.standing import Standing
 from kswifi.payments.store import (
     find_payment,
@@ -186,6 +187,7 @@ def _settled(connection: Connection, payment: Payment, charge: Charge, rules: Pa
         PaymentEvent.PAID,
         settled_at=now,
         channel=_channel(charge),
+        instrument=charge.instrument and charge.instrument[:INSTRUMENT_LENGTH],
         paid_kobo=charge.amount_kobo,
         fees_kobo=charge.fees_kobo,
     )
@@ -208,6 +210,7 @@ def _without_right(connection: Connection, payment: Payment, charge: Charge, rea
         reason,
         settled_at=now,
         channel=_channel(charge),
+        instrument=charge.instrument and charge.instrument[:INSTRUMENT_LENGTH],
         paid_kobo=kobo,
         fees_kobo=None if kobo is None else charge.fees_kobo,
         refund_kobo=kobo,

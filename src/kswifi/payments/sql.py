@@ -8,6 +8,7 @@ from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
 
 REFERENCE_LENGTH: Final = 64
+INSTRUMENT_LENGTH: Final = 64
 
 payment: Final = Table(
     "payment",
@@ -31,12 +32,15 @@ payment: Final = Table(
     Column("fees_kobo", ExactInteger),
     Column("refund_kobo", ExactInteger),
     Column("channel", String(40)),
+    # What paid (card, bank account), as the gateway identifies it; NULL if it does not.
+    Column("instrument", String(INSTRUMENT_LENGTH)),
     # Set before the gateway is first asked for a refund: from then on its refunds are looked up before each
     # request.
     Column("refund_tried_at", UtcDateTime),
     CheckConstraint("amount_kobo > 0", name="costs_something"),
     Index(None, "user_id", "created_at"),
     Index(None, "state"),
+    Index(None, "instrument", "settled_at"),
 )
 
 pass_period: Final = Table(

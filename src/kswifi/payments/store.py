@@ -26,7 +26,7 @@ from kswifi.payments.sql import REFERENCE_LENGTH, pass_period, payment
 PAYMENT_CHANGED: Final = "payment_state_changed"
 PASS_CHANGED: Final = "pass_changed"  # noqa: S105 - a pass, not a password
 
-_COLUMNS = tuple(column for column in payment.c if column.name != "refund_tried_at")
+_COLUMNS = tuple(column for column in payment.c if column.name not in ("refund_tried_at", "instrument"))
 _OF_USER = PagedQuery(
     select(*_COLUMNS).where(payment.c.user_id == bindparam("wanted_user")),
     payment.c.created_at,

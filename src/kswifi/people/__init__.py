@@ -1,1 +1,1 @@
-"""Floor 3: octets that people pass on: gifts to others, shares between their lines, moves to a new eSIM."""
+"""Floor 3: octets that people pass on or order ahead: gifts, shares, moves, standing orders."""

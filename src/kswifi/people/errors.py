@@ -1,4 +1,4 @@
-"""The errors of gifts, shares and moves."""
+"""The errors of gifts, shares, moves, standing orders and statements."""
 
 from kswifi.kernel.errors import Refusal
 
@@ -37,3 +37,28 @@ TOO_MANY_MOVES = Refusal("too_many_moves", "The account has moved as often as is
 MOVE_NOT_CONFIRMED = Refusal(
     "move_not_confirmed", "The recovery code is wrong, or the device was not signed in before the move.", status=403
 )
+ILLEGAL_STANDING_ORDER_TRANSITION = Refusal(
+    "illegal_standing_order_transition",
+    "The table of a standing order's states does not list this event for its state.",
+    status=409,
+)
+UNKNOWN_STANDING_ORDER = Refusal("unknown_standing_order", "The user has no standing order.", status=404)
+STANDING_ORDERS_OFF = Refusal("standing_orders_off", "The operator does not allow standing orders.", status=403)
+STANDING_ORDER_NOT_OFFERED = Refusal(
+    "standing_order_not_offered",
+    "The offer has a price, or the next session is wanted earlier than the limits allow.",
+    status=409,
+)
+STANDING_ORDER_NOT_DUE = Refusal(
+    "standing_order_not_due", "The server has not declared this due date, or it is over.", status=409
+)
+STANDING_ORDER_NEEDS_TAP = Refusal(
+    "standing_order_needs_tap",
+    "A data provider serves the line: the person, and not the device alone, has to ask for the session.",
+    status=409,
+)
+WIFI_NOT_CERTAIN = Refusal(
+    "wifi_not_certain", "Neither the server nor the device knows that the device is on WiFi.", status=409
+)
+NO_STATEMENT = Refusal("no_statement", "The month has not begun, or its use is not kept any more.", status=404)
+STATEMENT_TOO_LONG = Refusal("statement_too_long", "The month has more hours of use than a file holds.", status=409)

@@ -16,6 +16,7 @@ from kswifi.accounts.sql import user_account
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.lines.service import card_of, find_esim
 from kswifi.free_data.grants import find_grant
+from kswifi.free_data.holds import require_not_held
 from kswifi.free_data.service import FreeData
 from kswifi.free_data.transfers import add_received_grant, give_octets, is_operators_money
 from kswifi.kernel.ids import uuid7
@@ -267,6 +268,7 @@ class GiftService:
         row = connection.execute(select(t.phone_mark, t.created_at).where(t.user_id == session.user_id)).one()
         if self.rules.giver_verified and row.phone_mark is None:
             raise GIVER_TOO_NEW("verify your phone number first: a code is sent to it", do="verify_phone")
+        require_not_held(connection, session.user_id)
         since = row.created_at + self.rules.giver_age
         if now < since:
             raise GIVER_TOO_NEW("your account can give data later", wait_until=since.isoformat())

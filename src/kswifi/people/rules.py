@@ -1,4 +1,4 @@
-"""The limits of gifts: values that the operator sets."""
+"""The limits of gifts and of standing orders: values that the operator sets."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,3 +31,22 @@ class GiftRules:
     receiver_givers: int = 2
     receiver_period: timedelta = timedelta(days=30)
     claim_period: timedelta = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingOrderRules:
+    """The limits of standing orders.
+
+    Attributes:
+        enabled: standing orders are allowed.
+        largest_percent: the most that may be left of a session when the next one is ordered.
+        largest_days: the earliest that the next one is ordered before the end of a session.
+        ignored_limit: so many due dates that are ignored in a row pause a standing order.
+        ignored_after: a due date that nobody has carried out for so long was ignored.
+    """
+
+    enabled: bool = True
+    largest_percent: int = 50
+    largest_days: int = 7
+    ignored_limit: int = 3
+    ignored_after: timedelta = timedelta(hours=24)

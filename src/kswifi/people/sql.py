@@ -1,8 +1,8 @@
-"""The tables of transfers between InternetSessions, and of moves to a new eSIM."""
+"""The tables of transfers between InternetSessions, of moves to a new eSIM, and of standing orders."""
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, String, Table
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
@@ -56,3 +56,26 @@ phone_move: Final = Table(
     Index(None, "state", "due_at"),
 )
 """Moves of the sessions of one line to a new eSIM."""
+
+standing_order: Final = Table(
+    "standing_order",
+    metadata,
+    Column("standing_order_id", UuidText, primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False, unique=True),
+    Column("offer_id", String(32), nullable=False),
+    Column("below_percent", Integer),
+    Column("days_before_end", Integer),
+    Column("state", String(8), nullable=False),
+    Column("last_result", String(64)),
+    Column("due_number", Integer, nullable=False),
+    Column("due_since", UtcDateTime),
+    Column("ignored", Integer, nullable=False),
+    Column("call_after", UtcDateTime, nullable=False),
+    # The session that was ordered last.
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    CheckConstraint("(below_percent IS NULL) <> (days_before_end IS NULL)", name="one_condition"),
+    Index(None, "state", "standing_order_id"),
+)
+"""Wishes for a next session, at most one for each user. An ended one stays until its user makes a new one."""

@@ -393,7 +393,7 @@ class SessionHandlers:
             esim_id = str(entry.payload["esim_id"])
             esim = await self._database.read(lambda connection: find_esim(connection, esim_id))
             for command in (
-                OpenWallet(f"open:{esim_id}", esim_id, str(esim.imsi)),
+                OpenWallet(f"open:{esim_id}", esim_id, esim.network_name),
                 Freeze(f"freeze:{esim_id}:{esim.freeze_wish}", esim_id, esim.wants_frozen),
             ):
                 outcome = await self._command(command)

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,6 +22,7 @@ from kswifi.esim.lines.service import card_of, esims_of, find_esim
 from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.ports import LineOrders
 from kswifi.free_data.service import FreeData
+from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 from kswifi.payments.rules import PassRules
@@ -257,9 +258,7 @@ class SessionDownloadService:
         """Return the eSIM of an order: the named one, else the user's installed one, else a new one."""
         if esim_id in (None, NEW_ESIM):
             mine = esims_of(connection, user_id)
-            usable = (it for it in mine if it.replaced_by is None and not it.wants_frozen)
-            ready = (it for it in usable if it.profile_state is ProfileState.INSTALLED)
-            installed = next((it for it in ready if self._orders.takes_more(it)), None)
+            installed = self.line_for_more(mine)
             if esim_id is None and installed is not None:
                 return installed
             return self._vacant(connection, mine) or self._orders.allocate(connection, user_id)
@@ -318,6 +317,32 @@ class SessionDownloadService:
             activated_at=None,
             pass_period_id=under_pass.period_id if under_pass else None,
         )
+
+    def line_for_more(self, esims: Iterable[ESim]) -> ESim | None:
+        """Return the line of an order that names none: the first installed one that takes another session, or None.
+
+        Args:
+            esims: the eSIMs of one user, the newest first.
+        """
+        usable = (it for it in esims if it.replaced_by is None and not it.wants_frozen)
+        ready = (it for it in usable if it.profile_state is ProfileState.INSTALLED)
+        return next((it for it in ready if self._orders.takes_more(it)), None)
+
+    def refusal(self, connection: Connection, user_id: str, offer: Offer, esim: ESim) -> KswifiError | None:
+        """Return why an order of an offer for a line would be refused now; None if it would not.
+
+        The device is not known before the order, so its limit is not applied.
+        """
+        try:
+            self._orders.require_bundle(connection, offer)
+            self._require_room(connection, esim)
+            if terms_under_pass(connection, user_id, offer, self._passes) is not None:
+                self._free_data.require_identified(connection, user_id)
+                return None
+            require_free_offer(offer, self._passes)
+        except KswifiError as refused:
+            return refused
+        return self._free_data.refusal(connection, user_id, offer, card_of(connection, esim.esim_id))
 
     async def session(self, user_id: str, session_id: str) -> InternetSession:
         """Return one of a user's sessions.

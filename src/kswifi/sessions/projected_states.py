@@ -123,13 +123,14 @@ def _hold(connection: Connection, wallet_id: str, hold: Hold | None, event: Sess
 
 
 def _freeze(connection: Connection, wallet_id: str, frozen: bool) -> None:
-    """Store that a line is frozen or thawed, and publish it to the line's owner."""
+    """Store that a line is frozen or thawed, switch a provider's line with it, and publish it to its owner."""
     try:
         esim = find_esim(connection, wallet_id)
     except UnknownEsimError:
         after_commit(connection, _logged("ledger_wallet_without_esim", wallet_id=wallet_id))
         return
     set_frozen(connection, wallet_id, frozen)
+    project_service(connection, wallet_id)
     publish(
         connection,
         user_id=esim.user_id,

@@ -7,6 +7,7 @@ A secret can be given as a file instead (``kswifi.settings.secret_files``).
 
 import difflib
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -16,7 +17,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from kswifi.free_data.rules import Requirement
+from kswifi.desk.fraud.model import VelocityRule
+from kswifi.free_data.rules import FreeDataRules, Requirement
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.listening import authority
 from kswifi.people.rules import GiftRules
@@ -30,12 +32,14 @@ from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
+from kswifi.settings.fraud import FraudSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.gifts import GiftSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
 from kswifi.settings.secret_files import FILE_SUFFIX, read_secret_files, secret_settings
+from kswifi.settings.standing_orders import StandingOrderSettings
 from kswifi.settings.supply import SupplySettings
 from kswifi.settings.support import SupportSettings
 
@@ -64,10 +68,12 @@ class Settings(
     DataProviderSettings,
     DiskSettings,
     EdgeSettings,
+    FraudSettings,
     FreeDataSettings,
     GiftSettings,
     PhoneSettings,
     ProvisioningSettings,
+    StandingOrderSettings,
     SupplySettings,
     SupportSettings,
 ):
@@ -368,11 +374,30 @@ class Settings(
         return self.gift_rules(embedded=self.mode == "embedded")
 
     @property
+    def gives_real_octets(self) -> bool:
+        """True unless everything runs on this machine for show: embedded mode, or a rehearsal of resold mode."""
+        return self.mode != "embedded" and not self.rehearses_supply
+
+    @property
+    def fraud_rules(self) -> tuple[VelocityRule, ...]:
+        """The rules by which accounts are held for review."""
+        return self.velocity_rules(real_octets=self.gives_real_octets)
+
+    @property
+    def free_rules(self) -> FreeDataRules:
+        """The rules of free data. Outside embedded mode they are guarded, unless the operator overrides that."""
+        rules = self.free_data_rules(
+            guarded=self.gives_real_octets and not self.free_without_safeguards,
+            sends_codes=self.sms_provider != "none",
+        )
+        return replace(rules, zone=self.zone, bundles_priced=self.mode == "resold")
+
+    @property
     def requires_proof(self) -> bool:
         """True if an identifier must be proved by a code before it can have an account."""
         if self.identifier_proof is not None:
             return self.identifier_proof
-        return self.mode != "embedded" and not self.rehearses_supply
+        return self.gives_real_octets
 
     @property
     def payment_gateway_name(self) -> str | None:

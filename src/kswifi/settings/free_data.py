@@ -14,10 +14,10 @@ from kswifi.kernel.quantities import GIGABYTE
 
 OctetCount = Annotated[int, Field(ge=0, le=10**15)]
 KoboCount = Annotated[int, Field(ge=0, le=10**15)]
+_DEVICE_PEOPLE = 2
+"""Two people of a household may share a device; a card belongs to one."""
 _SAME_NAME = (
     "tranche_octets",
-    "device_allowance_octets",
-    "card_allowance_octets",
     "largest_octets",
     "longest_days",
     "kyc_level",
@@ -40,10 +40,18 @@ class FreeDataSettings(BaseSettings):
         5 * GIGABYTE
     )
     free_device_allowance_octets: Annotated[
-        OctetCount | None, Field(description="Free octets for one device in those days (a signed cookie).")
+        OctetCount | None,
+        Field(
+            description="Free octets for one device in those days (a signed cookie). If not set: no limit in "
+            "embedded mode, else twice free_allowance_octets."
+        ),
     ] = None
     free_card_allowance_octets: Annotated[
-        OctetCount | None, Field(description="Free octets for one eUICC in those days, by its EID.")
+        OctetCount | None,
+        Field(
+            description="Free octets for one eUICC in those days, by its EID. If not set: no limit in embedded "
+            "mode, else free_allowance_octets."
+        ),
     ] = None
     free_cool_down_minutes: Annotated[
         int, Field(ge=0, le=527_040, description="Minutes between two free orders of an account.")
@@ -63,9 +71,19 @@ class FreeDataSettings(BaseSettings):
         int | None, Field(ge=1, le=366, description="Longer free offers of the catalogue are not given.")
     ] = None
     free_requires: Annotated[
-        Requirement,
-        Field(description="What somebody shows before a free order: a verified phone, a venue's voucher."),
-    ] = Requirement.NOTHING
+        Requirement | None,
+        Field(
+            description="What somebody shows before a free order: a verified phone, a venue's voucher. If not set: "
+            "nothing in embedded mode, else phone_or_voucher, or voucher while no provider sends codes."
+        ),
+    ] = None
+    free_without_safeguards: Annotated[
+        bool,
+        Field(
+            description="Give free data outside embedded mode although a safeguard is missing: a requirement, "
+            "limits by device and eUICC, a priced budget with ceilings. Each start logs what is missing."
+        ),
+    ] = False
     free_kyc_level: Annotated[
         int, Field(ge=0, le=HIGHEST_KYC_LEVEL, description="The KYC level that any order needs, paid ones too.")
     ] = 0
@@ -116,13 +134,30 @@ class FreeDataSettings(BaseSettings):
                 )
         return self
 
-    def free_data_rules(self) -> FreeDataRules:
-        """Return the rules of free data; the time zone is a setting elsewhere, so the caller adds it."""
+    def free_data_rules(self, *, guarded: bool = False, sends_codes: bool = True) -> FreeDataRules:
+        """Return the rules of free data; the time zone is a setting elsewhere, so the caller adds it.
+
+        ``guarded``: free data starts only with all safeguards, and unset limits have safe defaults.
+        ``sends_codes``: phone numbers can be verified.
+        """
+        device, card, required = (
+            self.free_device_allowance_octets,
+            self.free_card_allowance_octets,
+            self.free_requires,
+        )
+        if guarded:
+            device = _DEVICE_PEOPLE * self.free_allowance_octets if device is None else device
+            card = self.free_allowance_octets if card is None else card
+            safe = Requirement.PHONE_OR_VOUCHER if sends_codes else Requirement.VOUCHER
+            required = safe if required is None else required
         return FreeDataRules(
+            guarded=guarded,
+            device_allowance_octets=device,
+            card_allowance_octets=card,
             allowance_octets=self.free_allowance_octets,
             allowance_days=self.free_allowance_days,
             unspent_octets=self.free_unspent_octets,
             cool_down=timedelta(minutes=self.free_cool_down_minutes),
-            required=self.free_requires,
+            required=Requirement.NOTHING if required is None else required,
             **{name: getattr(self, f"free_{name}") for name in _SAME_NAME},
         )

@@ -248,7 +248,7 @@ class SupplyRun:
         state = BundleState.DEPLETED if seen == _BUNDLE else BundleState.ACTIVE
         before = order.counter.used_octets
         report = BundleUsage("line", order.reference, state, _BUNDLE, _BUNDLE - seen, self._now - self._lag)
-        order.counter = order.counter.after(report)
+        order.counter = order.counter.after(report, self._now)
         grown = order.counter.used_octets - before
         self._figures = replace(
             self._figures,

@@ -1,7 +1,7 @@
 """Read the counters of bundles at the provider, and report their growth to the ledger."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -25,6 +25,7 @@ class Counting:
 
     def __init__(self, supply: Supply) -> None:
         self._supply = supply
+        self._open: dict[str, tuple[datetime, int]] = {}
 
     async def work(self, provider_name: str, line_ids: Sequence[str]) -> None:
         """Read the counters of these lines, and write what grew."""
@@ -59,16 +60,26 @@ class Counting:
             if line_id is not None:
                 self._count(connection, line_id, usage)
 
+    def _open_counters(self, connection: Connection, provider_name: str) -> int:
+        """Return how many counters of a provider are looked at, as it was within the last minute."""
+        now = transaction_instant(connection)
+        counted_at, counters = self._open.get(provider_name, (now, 0))
+        if not counters or abs(now - counted_at) >= _AGAIN:
+            counters = store.open_counters(connection, provider_name)
+            self._open[provider_name] = (now, counters)
+        return counters
+
     def _count(self, connection: Connection, line_id: str, usage: BundleUsage) -> None:
         counter = store.counters_of(connection, line_id).get(usage.bundle_ref)
         orders = store.orders_on(connection, line_id, usage.bundle_ref)
         if counter is None or not orders:
             return
-        counter = counter.after(usage)
-        capabilities = self._supply.providers[orders[0].provider].capabilities
-        now = transaction_instant(connection)
+        provider_name, now = orders[0].provider, transaction_instant(connection)
+        counter = counter.after(usage, now)
+        capabilities = self._supply.providers[provider_name].capabilities
         delivered_at = max((order.delivered_at for order in orders if order.delivered_at), default=now)
-        next_look = counter.next_look(capabilities, now, delivered_at)
+        counters = self._open_counters(connection, provider_name)
+        next_look = counter.next_look(capabilities, now, delivered_at, counters)
         store.put_counter(connection, line_id, usage.bundle_ref, counter, next_look)
         volumes = [order.bundle_octets for order in orders]
         for order, used in zip(orders, spread(counter.used_octets, volumes), strict=True):

@@ -8,14 +8,23 @@ from typing import Final
 from kswifi.supply.ports import BundleState, BundleUsage, Capabilities, ServiceStatus, Suspension
 
 LOOK_SECONDS: Final = 6 * 3600
-"""The longest time between two looks at a bundle that is in use."""
+"""The longest time between two looks at a bundle that was used."""
 IDLE_SECONDS: Final = 86_400
-"""The time between two looks at a bundle that is not used."""
+"""The longest time between two looks at a bundle that was never used."""
+NEAR_SECONDS: Final = 60
+"""The time between two looks at a bundle whose end is near; half of it passes before an end is seen."""
+ROUTINE_SHARE: Final = 0.25
+"""The part of a provider's request limit for regular looks at counters.
+
+The rest is for purchases, switches and bundles whose end is near.
+"""
+_QUIET_PART: Final = 20
+"""A bundle that nobody uses for a while is looked at again after this part of the time without use."""
+_QUIET_SECONDS: Final = 600
+"""The time without use after which the last rate says nothing any more."""
 FIRST_LOOK_SECONDS: Final = 5
 LONGEST_RETRY_SECONDS: Final = 900
 """The longest time between two attempts to cut off, or two looks at an order."""
-_QUIET_SECONDS: Final = 600
-"""The time until the second look at a bundle that was used and is not used any more; it doubles from there."""
 ASK_AGAIN_AT: Final = (1, 3)
 """The looks that find nothing after which an order is sent again, to a provider that recognises our reference."""
 _END_STATES: Final = (BundleState.DEPLETED, BundleState.EXPIRED, BundleState.REVOKED)
@@ -24,6 +33,13 @@ _END_STATES: Final = (BundleState.DEPLETED, BundleState.EXPIRED, BundleState.REV
 def back_off(attempts: int, first: float = FIRST_LOOK_SECONDS) -> timedelta:
     """Return the pause after so many attempts: it doubles up to ``LONGEST_RETRY_SECONDS``."""
     return timedelta(seconds=min(first * 2 ** min(max(0, attempts - 1), 20), LONGEST_RETRY_SECONDS))
+
+
+def pace_seconds(capabilities: Capabilities, counters: int) -> float:
+    """Return the time in which so many counters are looked at once each, within ``ROUTINE_SHARE`` of the limit."""
+    lag = capabilities.usage_lag_seconds or 0
+    lines_per_second = capabilities.requests_per_second * max(1, capabilities.lines_per_usage_call) * ROUTINE_SHARE
+    return max(1.0, min(NEAR_SECONDS, lag), counters / lines_per_second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,8 @@ class Counter:
         total_octets: the volume; None for a bundle without limit.
         state: as reported; the first end stays.
         as_of: the instant of the newest report.
-        octets_per_second: the rate between the last two reports that grew; None before.
+        octets_per_second: the rate between the last two looks between which the use grew; None before.
+        grew_at: when a look saw growth last, or a webhook reported use; None before.
     """
 
     used_octets: int = 0
@@ -61,6 +78,7 @@ class Counter:
     state: BundleState = BundleState.PROCESSING
     as_of: datetime | None = None
     octets_per_second: float | None = None
+    grew_at: datetime | None = None
 
     @property
     def is_over(self) -> bool:
@@ -72,7 +90,7 @@ class Counter:
         """The unused octets; None for a bundle without limit."""
         return None if self.total_octets is None else max(0, self.total_octets - self.used_octets)
 
-    def after(self, usage: BundleUsage) -> "Counter":
+    def after(self, usage: BundleUsage, now: datetime) -> "Counter":
         """Return the counter after a report, which may be late, repeated, or lower than an earlier one."""
         total = self.total_octets if usage.total_octets is None else usage.total_octets
         used = self.used_octets
@@ -84,33 +102,38 @@ class Counter:
         rate = self.octets_per_second
         if newer and self.as_of is not None and used > self.used_octets:
             rate = (used - self.used_octets) / (usage.as_of - self.as_of).total_seconds()
-        elif newer and used == self.used_octets:
-            # Nothing was used meanwhile: the next look comes later and later.
-            rest = max(0, (total or used) - used)
-            rate = rest / _QUIET_SECONDS / 2 if rate is None else rate / 2
         state = self.state if self.is_over or not (newer or usage.state in _END_STATES) else usage.state
         as_of = usage.as_of if newer else self.as_of
-        return Counter(used, total, state, as_of, rate)
+        return Counter(used, total, state, as_of, rate, now if used > self.used_octets else self.grew_at)
 
-    def next_look(self, capabilities: Capabilities, now: datetime, delivered_at: datetime) -> datetime | None:
+    def next_look(
+        self, capabilities: Capabilities, now: datetime, delivered_at: datetime, counters: int = 1
+    ) -> datetime | None:
         """Return when to look at the bundle again; None if it is over or the provider reports no usage.
 
-        A used bundle is looked at after the provider's lag, or when half of the rest could be used at the last
-        rate, if that is later; at least every six hours. A bundle that nobody uses yet is looked at ever more
-        rarely since its delivery, down to once a day.
+        A bundle in use is looked at when half of the rest could be used at the last rate, at the latest after
+        ``pace_seconds``, at the earliest after ``NEAR_SECONDS``. The longer it is not used, the more rarely it is
+        looked at: down to every six hours, or once a day if it was never used. The provider's lag delays what a
+        look sees, but not the look: a longer pause would add to the lag.
+
+        Args:
+            capabilities: of the provider.
+            now: the instant of this look.
+            delivered_at: when the bundle was delivered.
+            counters: how many counters of this provider are looked at.
         """
-        lag = capabilities.usage_lag_seconds
-        if lag is None or self.is_over:
+        if capabilities.usage_lag_seconds is None or self.is_over:
             return None
-        least = max(lag, 1.0)
-        if not self.used_octets:
-            unused_seconds = (now - delivered_at).total_seconds() / 2
-            return now + timedelta(seconds=min(max(least, unused_seconds), IDLE_SECONDS))
-        seconds = least
+        pace = pace_seconds(capabilities, counters)
+        quiet_seconds = (now - (self.grew_at or delivered_at)).total_seconds()
         remaining = self.remaining_octets
-        if remaining is not None and self.octets_per_second:
-            seconds = remaining / self.octets_per_second / 2
-        return now + timedelta(seconds=min(max(least, seconds), LOOK_SECONDS))
+        if quiet_seconds > _QUIET_SECONDS:
+            seconds = max(pace, quiet_seconds / _QUIET_PART)
+        elif remaining is None or not self.octets_per_second:
+            seconds = pace
+        else:
+            seconds = min(pace, max(pace_seconds(capabilities, 0), remaining / self.octets_per_second / 2))
+        return now + timedelta(seconds=min(seconds, LOOK_SECONDS if self.used_octets else IDLE_SECONDS))
 
 
 def spread(used_octets: int, volumes: Sequence[int]) -> list[int]:

@@ -116,6 +116,7 @@ bundle_usage: Final = Table(
     Column("state", String(16), nullable=False),
     Column("as_of", UtcDateTime),
     Column("octets_per_second", Float),
+    Column("grew_at", UtcDateTime),
     Column("looked_at", UtcDateTime),
     Column("next_look_at", UtcDateTime),
     partial_index("next_look_at", where="next_look_at IS NOT NULL"),

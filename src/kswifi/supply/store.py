@@ -353,6 +353,7 @@ def put_counter(
             state=counter.state,
             as_of=counter.as_of,
             octets_per_second=counter.octets_per_second,
+            grew_at=counter.grew_at,
             looked_at=transaction_instant(connection),
             next_look_at=next_look_at,
         )
@@ -368,6 +369,12 @@ def due_counters(connection: Connection, provider: str, now: datetime, limit: in
         .order_by(func.min(_u.next_look_at))
     )
     return list(connection.scalars(query.limit(limit)))
+
+
+def open_counters(connection: Connection, provider: str) -> int:
+    """Return how many counters at a provider are looked at."""
+    query = select(func.count()).where(_u.provider == provider, _u.next_look_at.is_not(None))
+    return int(connection.scalar(query) or 0)
 
 
 def postpone_counters(connection: Connection, line_ids: Sequence[str], until: datetime) -> None:
@@ -423,8 +430,8 @@ def look_now(
         found += result.rowcount
     if line_ref is not None:
         lines = select(_l.line_id).where(_l.provider == provider, _l.provider_ref == line_ref)
-        # A webhook means that the line is used: the last rate says nothing any more, so the next look comes soon.
-        for table, more in ((bundle_usage, {"octets_per_second": None}), (provider_order, {})):
+        # A webhook means that the line is used: the last rate says nothing any more, so the next looks come soon.
+        for table, more in ((bundle_usage, {"octets_per_second": None, "grew_at": now}), (provider_order, {})):
             result = connection.execute(
                 update(table)
                 .where(table.c.line_id.in_(lines), table.c.next_look_at.is_not(None))
@@ -511,4 +518,11 @@ def _order(row: Row[Any]) -> ProviderOrder:
 
 
 def _counter(row: Row[Any]) -> Counter:
-    return Counter(row.used_octets, row.total_octets, BundleState(row.state), row.as_of, row.octets_per_second)
+    return Counter(
+        row.used_octets,
+        row.total_octets,
+        BundleState(row.state),
+        row.as_of,
+        row.octets_per_second,
+        row.grew_at,
+    )

@@ -21,6 +21,7 @@ ORDINARY: Final = {
     "phone_or_voucher_needed": "a rule of free data",
     "not_on_wifi": "the app asks so before each download",
     "gifts_off": "a setting of the operator",
+    "standing_orders_off": "a setting of the operator",
     "move_not_confirmed": "a move waits for its confirmation",
     "giver_too_new": "a rule of gifts",
     "number_not_verified": "the number of a line is verified again before a purchase",

@@ -3,14 +3,19 @@
 import asyncio
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection, insert, select
 from typer.testing import CliRunner
 
+from kswifi.accounts.sql import user_account
 from kswifi.cli.main import app
+from kswifi.free_data.holds import note_device
 from kswifi.kernel.clock import SystemClock
 from kswifi.sessions.disputes import open_dispute
 from tests.support.clocks import ManualClock
+from tests.support.databases import open_database
 from tests.support.session_roads import ADA, GB, open_road
 
 DISPUTE = "019ab0de-0000-7000-8000-00000000d1d1"
@@ -109,6 +114,40 @@ def test_a_change_without_a_reason_is_refused(ids: dict[str, str]) -> None:
     ):
         assert refusal(*words, "--reason", " ") == "reason_missing"
     assert "nothing was done yet" in call("audit", "list")
+
+
+def test_a_group_of_accounts_is_held_released_and_put_back(ids: dict[str, str], tmp_path: Path) -> None:
+    assert "asks for no safeguards" in call("fraud", "safeguards")
+    assert "no accounts share" in call("fraud", "clusters")
+
+    async def sign_up() -> str:
+        async with open_database(tmp_path) as database:
+
+            def change(connection: Connection) -> str:
+                users: list[str] = sorted(connection.scalars(select(user_account.c.user_id)))
+                for number in range(3 - len(users)):
+                    more = {"user_id": str(UUID(int=2**127 + number)), "email": f"more{number}@example.ng"}
+                    row = {"password_hash": "", "recovery_code_hash": b"", "created_at": database.clock.now()}
+                    connection.execute(insert(user_account).values(**more, **row))
+                for user_id in connection.scalars(select(user_account.c.user_id)).all():
+                    note_device(connection, user_id, "a-mark")
+                return users[0]
+
+            return await database.write(change)
+
+    oldest = asyncio.run(sign_up())
+    assert "3 by device" in call("fraud", "clusters")
+    assert refusal("fraud", "hold", oldest, "--reason", "") == "reason_missing"
+    done = call("fraud", "freeze", ADA, *WHY)
+    assert "freeze of 3 accounts and 1 lines" in done
+    assert call("fraud", "show", oldest).count("HELD") == 3
+    assert "no hold waits" in call("fraud", "holds")
+    assert "undone by" not in call("fraud", "actions")
+    assert "is undone" in call("fraud", "undo", done.split()[-1], *WHY)
+    assert "undone by" in call("fraud", "actions")
+    assert "HELD" not in call("fraud", "show", oldest)
+    assert refusal("fraud", "release", oldest, *WHY) == "unknown_hold"
+    assert json.loads(call("audit", "verify", "--json"))["findings"] == []
 
 
 def test_jobs_are_listed(ids: dict[str, str]) -> None:

@@ -6,12 +6,14 @@ from sqlalchemy import Connection, text
 
 from kswifi.console.app import PAGES
 from kswifi.desk.audit import actions
+from kswifi.desk.fraud.actions import ActionKind, act
 from kswifi.desk.goodwill import ask
 from kswifi.desk.incidents import begin
 from kswifi.desk.roles import ALLOWED, STAFF_ROLES, Operator, Permission, Role
+from kswifi.free_data.holds import HoldState, place_hold
 from kswifi.outbox.service import enqueue
 from tests.support.console import DISPUTE, SHELL, Console, open_console
-from tests.support.session_roads import ADA
+from tests.support.session_roads import ADA, BOLA
 
 FORMS = {
     "/goodwill/{goodwill_id}": {"decision": "refuse", "reason": "looked into"},
@@ -23,6 +25,9 @@ FORMS = {
     "/venues/vouchers": {"venue": "Cafe", "count": "10", "days": "3", "budget": ""},
     "/budgets": {"budget": "new", "kind": "operator", "total": "1000", "reason": "first money"},
     "/budgets/stop": {"words": "later", "reason": "no money"},
+    "/fraud/clusters/{user_id}": {"kind": "hold", "reason": "one device"},
+    "/fraud/accounts": {"kind": "hold", "user_id": ADA, "reason": "one device"},
+    "/fraud/holds/{hold_id}": {"decision": "keep", "reason": "looked into"},
     "/jobs/retry": {"key": "odd", "reason": "again"},
     "/staff": {"name": "new-one", "role": "support"},
     "/staff/{name}/role": {"role": "support"},
@@ -30,6 +35,7 @@ FORMS = {
 OWN_RULES = {  # what a page refuses by a rule of its own, also to a role that may use it
     "/customers/{user_id}/caller/check": 422,  # a wrong code
     "/customers/{user_id}/recovery": 403,  # only for a caller who was checked by a code
+    "/fraud/clusters/{user_id}": 404,  # Ada shares no mark with anybody
 }
 
 
@@ -41,7 +47,11 @@ async def _ids(console: Console) -> dict[str, str]:
         made = ask(connection, Operator("zoe", Role.SUPPORT), console.session.session_id, offer, "too much")
         enqueue(connection, kind="session.expire", key="odd", payload={})
         connection.execute(text("UPDATE outbox_entry SET state = 'stuck' WHERE key = 'odd'"))
+        held = place_hold(connection, BOLA, "device", {}, "fraud rules", HoldState.WAITING)
+        assert held is not None
         return {
+            "hold_id": held.hold_id,
+            "action_id": act(connection, SHELL, ActionKind.HOLD, [ADA], "one device").action_id,
             "goodwill_id": made.goodwill_id,
             "incident_id": begin(connection, SHELL, "Slow").incident_id,
             "user_id": ADA,

@@ -16,6 +16,7 @@ from kswifi.people.gifts import Wish
 from kswifi.people.move_model import MoveReason
 from kswifi.people.moves import MoveService
 from kswifi.people.returns import return_due
+from kswifi.people.standing_orders import CarriedOutBy, StandingWish
 from tests.support.databases import START
 from tests.support.pushes import push_transport
 from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
@@ -90,3 +91,21 @@ async def test_a_move_alerts_the_owner_whatever_the_wishes_are(tmp_path: Path) -
         await follower.catch_up()
         await follower.catch_up()
         assert [(who, it["what"]) for who, it in await told(road)] == [(ADA, "move_asked")]
+
+
+async def test_a_due_session_alerts_its_owner_once(tmp_path: Path) -> None:
+    async with open_road(tmp_path) as road:
+        follower = await with_devices(road)
+        session = await road.stored()
+        wish = StandingWish("free-1gb", 20, None)
+        await road.database.write(lambda connection: road.standing_orders.put(connection, ADA, wish))
+        await road.use(session, 850_000_000)
+        for _ in range(2):
+            await road.standing_watch.look()
+            await follower.catch_up()
+        (who, message), *_ = found = [(who, it) for who, it in await told(road) if it["what"] == "session_due"]
+        assert (who, len(found)) == (ADA, 1)
+        assert (message["allowance_octets"], message["session_id"], message["valid_until"]) == (GB, None, None)
+        await road.standing_orders.carry_out(ADA, 1, CarriedOutBy.PERSON)
+        await follower.catch_up()
+        assert [it["what"] for _, it in await told(road)].count("session_due") == 1

@@ -9,6 +9,7 @@ from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
 from kswifi.people.model import TRANSITIONS as TRANSFER_TRANSITIONS
 from kswifi.people.model import TransferState
 from kswifi.people.move_model import MOVE_TRANSITIONS, MoveState
+from kswifi.people.standing_order_model import STANDING_ORDER_TRANSITIONS, StandingOrderState
 from kswifi.sessions.errors import ILLEGAL_TRANSITION
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
@@ -104,6 +105,7 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
             "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
             "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
             "PhoneMove": (MoveState.WAITING, MOVE_TRANSITIONS),
+            "StandingOrder": (StandingOrderState.ON, STANDING_ORDER_TRANSITIONS),
             "Order at a data provider": (OrderState.INTENDED, ORDER_TRANSITIONS),
         }
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy import delete
 from kswifi.books.model import Account
 from kswifi.catalogue.model import LAGOS
 from kswifi.charging_records.projector import ChargingRecords
+from kswifi.desk.lines import set_line_frozen
+from kswifi.desk.roles import Operator, Role
 from kswifi.esim.model import ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.kernel.pages import FIRST_PAGE
@@ -67,7 +70,7 @@ async def test_usage_is_counted_late_and_the_cut_off_is_confirmed(tmp_path: Path
         assert (await road.now(session)).state is SessionState.ACTIVE
         assert (await road.usage(session)).balance.used == GB // 2
         engine.use(line, order.bundle_octets)
-        await road.settle(30_000, rounds=30)  # without webhooks, the next look may be hours away
+        await road.settle(60 + 90, rounds=15)  # the lag and 90 seconds, without webhooks
         assert (await road.now(session)).state is SessionState.EXHAUSTED
         balance = (await road.usage(session)).balance
         assert balance.used == GB
@@ -157,6 +160,28 @@ async def test_a_pause_is_a_suspension_until_the_provider_confirms(tmp_path: Pat
         await road.settle(60)
         assert not road.lab_line().suspended
         assert (await road.line(session)).service.is_confirmed
+
+
+async def test_a_line_frozen_by_the_desk_is_switched_off_at_once_and_on_again_when_it_is_thawed(
+    tmp_path: Path,
+) -> None:
+    operator = Operator("ngozi", Role.SUPPORT)
+    async with open_supply_road(tmp_path, "esim_go") as road:
+        session = await road.transferred()
+        road.running.engine.install(road.lab_line())
+        await road.settle(600)
+        assert not road.lab_line().suspended
+        for frozen in (True, False):
+            freeze = partial(
+                set_line_frozen, operator=operator, esim_id=session.esim_id, reason="lost phone", frozen=frozen
+            )
+            await road.database.write(freeze)
+            await road.settle(2)  # no counter is looked at within two seconds
+            assert (await road.esim(session)).frozen is frozen
+            assert road.lab_line().suspended is frozen
+            service = (await road.line(session)).service
+            assert service.is_confirmed
+            assert service.wants_on is not frozen
 
 
 async def test_an_expired_session_is_switched_off_for_as_long_as_it_takes(tmp_path: Path) -> None:

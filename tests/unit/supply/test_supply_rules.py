@@ -30,47 +30,73 @@ def test_used_never_falls_and_never_exceeds_the_volume(reports: list[tuple[int, 
     counter = Counter()
     for used, after in reports:
         before = counter.used_octets
-        counter = counter.after(usage(used, after, total=100))
+        counter = counter.after(usage(used, after, total=100), NOW)
         assert before <= counter.used_octets <= 100
     assert counter.used_octets == max((0, *(min(used, 100) for used, _ in reports)))
 
 
 def test_a_late_report_does_not_reopen_a_bundle_that_is_over() -> None:
-    ended = Counter().after(usage(GB, 10, BundleState.DEPLETED))
+    ended = Counter().after(usage(GB, 10, BundleState.DEPLETED), NOW)
     assert ended.is_over
-    assert ended.after(usage(5, 20)).state is BundleState.DEPLETED
+    assert ended.after(usage(5, 20), NOW).state is BundleState.DEPLETED
     assert ended.next_look(ESIM_GO, NOW, NOW) is None
 
 
 def test_a_depleted_bundle_is_wholly_used_whatever_its_counter_says() -> None:
-    assert Counter().after(usage(GB - 7, 10, BundleState.DEPLETED)).used_octets == GB
+    assert Counter().after(usage(GB - 7, 10, BundleState.DEPLETED), NOW).used_octets == GB
 
 
-def test_the_next_look_follows_lag_rest_and_rate() -> None:
-    slow = Counter(GB // 2, GB, BundleState.ACTIVE, NOW, 1_000.0)
-    assert slow.next_look(ESIM_GO, NOW, NOW) == NOW + timedelta(hours=6)
-    fast = Counter(GB // 2, GB, BundleState.ACTIVE, NOW, 10_000_000.0)
-    assert fast.next_look(ESIM_GO, NOW, NOW) == NOW + timedelta(seconds=900)
-    middle = Counter(GB // 2, GB, BundleState.ACTIVE, NOW, 100_000.0)
-    assert middle.next_look(ESIM_GO, NOW, NOW) == NOW + timedelta(seconds=2500)
+def pause_seconds(counter: Counter, counters: int = 1, delivered_days_ago: int = 30) -> float:
+    found = counter.next_look(ESIM_GO, NOW, NOW - timedelta(days=delivered_days_ago), counters)
+    assert found is not None
+    return (found - NOW).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("rate", "counters", "seconds"),
+    [
+        (1_000.0, 1, 60),  # a few lines: each of them every minute
+        (1_000.0, 9_000, 3_600),  # many: 2.5 looks a second
+        (1_000.0, 900_000, 6 * 3600),
+        (10_000_000.0, 9_000, 60),  # the end is near
+        (250_000.0, 9_000, 1_000),  # half of the time to the end
+    ],
+)
+def test_the_next_look_follows_rest_rate_and_the_providers_limit(
+    rate: float, counters: int, seconds: float
+) -> None:
+    used = Counter(GB // 2, GB, BundleState.ACTIVE, NOW, rate, NOW)
+    assert pause_seconds(used, counters) == seconds
+
+
+def test_a_late_counter_is_not_looked_at_later() -> None:
+    """The pause between two looks would add to the lag."""
+    used = Counter(GB // 2, GB, BundleState.ACTIVE, NOW, 100_000.0, NOW)
+    late = replace(ESIM_GO, usage_lag_seconds=3 * 3600)
+    assert used.next_look(late, NOW, NOW, 1) == NOW + timedelta(seconds=60)
 
 
 def test_a_bundle_that_is_not_used_any_more_is_looked_at_ever_more_rarely() -> None:
-    counter, pauses = Counter().after(usage(GB // 2, 0)), []
-    for number in range(1, 9):
-        counter = counter.after(usage(GB // 2, number))
-        found = counter.next_look(ESIM_GO, NOW, NOW)
-        assert found is not None
-        pauses.append((found - NOW).total_seconds())
-    assert pauses == sorted(pauses)
-    assert (pauses[0], pauses[-1]) == (900, 6 * 3600)
+    pauses = [
+        pause_seconds(Counter(GB // 2, GB, BundleState.ACTIVE, NOW, 10_000_000.0, NOW - timedelta(minutes=minutes)))
+        for minutes in (5, 30, 60, 600, 30 * 24 * 60)
+    ]
+    assert pauses == [60, 90, 180, 1_800, 6 * 3600]
 
 
-def test_an_unused_bundle_is_looked_at_ever_more_rarely() -> None:
-    unused = Counter()
-    assert unused.next_look(ESIM_GO, NOW, NOW) == NOW + timedelta(seconds=900)
-    assert unused.next_look(ESIM_GO, NOW, NOW - timedelta(hours=4)) == NOW + timedelta(hours=2)
-    assert unused.next_look(ESIM_GO, NOW, NOW - timedelta(days=9)) == NOW + timedelta(days=1)
+def test_growth_that_is_seen_brings_the_looks_back() -> None:
+    quiet = Counter(GB // 2, GB, BundleState.ACTIVE, NOW - timedelta(hours=1), 1_000.0, NOW - timedelta(hours=9))
+    assert pause_seconds(quiet) == 9 * 3600 / 20
+    assert pause_seconds(quiet.after(usage(GB // 2), NOW)) == 9 * 3600 / 20
+    grown = quiet.after(usage(GB // 2 + 36_000), NOW)
+    assert (grown.grew_at, grown.octets_per_second) == (NOW, 10.0)
+    assert pause_seconds(grown) == 60
+
+
+def test_an_unused_bundle_is_looked_at_down_to_once_a_day() -> None:
+    assert pause_seconds(Counter(), delivered_days_ago=0) == 60
+    assert pause_seconds(Counter(), delivered_days_ago=1) == 86_400 / 20
+    assert pause_seconds(Counter(), delivered_days_ago=90) == 86_400
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 1_000), min_size=1, max_size=6))

@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 
 from kswifi.api.edge.session_dependencies import SessionServicesDep
 from kswifi.api.services import Services
+from kswifi.free_data.holds import note_device
 
 DEVICE_COOKIE: Final = "kswifi_device"
 DEVICE_COOKIE_SECONDS: Final = 400 * 86_400
@@ -39,6 +40,17 @@ async def device_of(request: Request, sessions: SessionServicesDep) -> Device:
 
 
 DeviceDep = Annotated[Device, Depends(device_of)]
+
+
+async def note_sign_up(request: Request, response: Response, services: Services, user_id: str) -> None:
+    """Store at which device an account was made, if a rule of free data uses devices."""
+    sessions = services.sessions
+    if sessions is None or sessions.free_data.rules.device_allowance_octets is None:
+        return
+    device = await device_of(request, sessions)
+    mark = sessions.free_data.marks.device(device.device_id)
+    await services.database.write(lambda connection: note_device(connection, user_id, mark))
+    set_device_cookie(response, services, device)
 
 
 def set_device_cookie(response: Response, services: Services, device: Device) -> None:

@@ -82,6 +82,8 @@ _OF_CLASSES: Final[dict[str, int]] = {
     "no_exchange_rate": 503,
     # free data
     "free_data_stopped": 409,
+    "free_data_not_started": 409,
+    "account_held": 403,
     "kyc_level_too_low": 403,
     "free_offer_not_given": 409,
     "phone_not_verified": 403,

@@ -22,6 +22,8 @@ from kswifi.outbox.model import EntryState
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.model import PaymentState
 from kswifi.payments.sql import payment
+from kswifi.people.standing_order_model import StandingOrderState
+from kswifi.people.standing_order_store import StandingOrderCounts, count_standing_orders
 from kswifi.phone_verification.model import CodeCounts
 from kswifi.sessions import balance_store
 from kswifi.sessions.model import SessionState
@@ -45,6 +47,7 @@ class _Rows:
 
     sessions: dict[str, int] = field(default_factory=dict)
     payments: dict[str, int] = field(default_factory=dict)
+    standing_orders: StandingOrderCounts = field(default_factory=lambda: StandingOrderCounts({}, 0))
     counted_at: float = float("-inf")
 
 
@@ -98,6 +101,11 @@ class _OperationsCollector(Collector):
         yield InfoMetricFamily("kswifi_build", "The version that runs.", {"version": kswifi.__version__})
         yield _by_state("kswifi_sessions", "InternetSessions by state.", list(SessionState), self._rows.sessions)
         yield _by_state("kswifi_payments", "Payments by state.", list(PaymentState), self._rows.payments)
+        standing, states = self._rows.standing_orders, list(StandingOrderState)
+        yield _by_state("kswifi_standing_orders", "Standing orders by state.", states, standing.by_state)
+        yield GaugeMetricFamily(
+            "kswifi_standing_orders_due", "Standing orders whose next session can be ordered.", standing.due
+        )
         codes = CounterMetricFamily(
             "kswifi_codes",
             "Codes by text message and e-mail since the start, by what became of them.",
@@ -149,6 +157,7 @@ def _count_rows(connection: Connection) -> _Rows:
     return _Rows(
         sessions=_counts(connection, internet_session.c.state),
         payments=_counts(connection, payment.c.state),
+        standing_orders=count_standing_orders(connection),
         counted_at=monotonic_seconds(),
     )
 

@@ -14,17 +14,13 @@ from kswifi.free_data.chores import forget_marks, tell_alerts, tell_waiting
 from kswifi.free_data.errors import BUDGET_UNPRICED
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.safeguards import missing_safeguards
 from kswifi.free_data.service import FreeData, octets_are_paid
 from kswifi.free_data.unlimited_cost_warnings import left_open
 from kswifi.settings import Settings
 from kswifi.supply.lines import SuppliedLines
 
 _log = structlog.get_logger(__name__)
-
-
-def rules_of(settings: Settings) -> FreeDataRules:
-    """Return the operator's rules of free data."""
-    return replace(settings.free_data_rules(), zone=settings.zone)
 
 
 async def open_free_data(context: Context) -> Part:
@@ -34,7 +30,7 @@ async def open_free_data(context: Context) -> Part:
         BUDGET_UNPRICED: a budget is set but a free GB has no cost price.
     """
     settings, database = context.settings, context.database
-    rules = rules_of(settings)
+    rules = settings.free_rules
     await _check(settings, rules, database, context.need(Catalogue))
     lines = context.find(SuppliedLines)
     cost = octets_are_paid if lines is None else lines.bundle_cost
@@ -63,3 +59,5 @@ async def _check(settings: Settings, rules: FreeDataRules, database: Database, c
         )
     for words in left_open(rules, found):
         _log.warning("free_data_left_open", words=words)
+    for words in missing_safeguards(replace(rules, guarded=True), found):
+        _log.warning("free_data_waits_for" if rules.guarded else "free_data_without_safeguard", words=words)

@@ -19,6 +19,8 @@ from kswifi.people.gifts import GiftService
 from kswifi.people.job_handlers import TransferHandlers
 from kswifi.people.moves import Movers, MoveService
 from kswifi.people.returns import return_due
+from kswifi.people.standing_order_watch import StandingOrderWatch
+from kswifi.people.standing_orders import StandingOrderService
 from kswifi.sessions import jobs
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.sessions.job_handlers import SessionHandlers
@@ -57,7 +59,11 @@ async def open_sessions(context: Context) -> Part:
     transfers = TransferHandlers(database, context.need(AnnouncingLedger))
     gifts = GiftService(downloads, free_data, context.settings.people_rules)
     movers = Movers(database, lambda: ledger.state, downloads, gifts)
-    context.offer(gifts, MoveService())
+    standing_orders = StandingOrderService(
+        database, context.need(Catalogue), downloads, free_data, context.settings.standing_order_rules()
+    )
+    watch = StandingOrderWatch(database, downloads, standing_orders)
+    context.offer(gifts, MoveService(), standing_orders)
     handlers = {**_session_handlers(context, transfers).handlers(), **transfers.handlers()}
     loops = [Loop("projector", projector.run, projector.stop), Loop("moves", movers.run, movers.stop)]
     if (external := context.find(ExternalSmdp)) is not None:
@@ -71,6 +77,7 @@ async def open_sessions(context: Context) -> Part:
         watches={
             "free_data_tranches": lambda: release_waiting(database, free_data.rules),
             "transfers": lambda: return_due(database),
+            "standing_orders": watch.look,
         },
         loops=loops,
     )

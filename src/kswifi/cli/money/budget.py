@@ -31,18 +31,17 @@ NOTHING_HERE = Refusal("nothing_here", "There is no database, or nobody of that 
 @budget_app.command("show")
 def show(as_json: AsJson = False) -> None:
     """Show budgets and ceilings, the committed amounts, and settings that leave the cost of free data unlimited."""
-    from dataclasses import replace
-
     from kswifi.free_data.figures import read_figures
+    from kswifi.free_data.safeguards import missing_safeguards
     from kswifi.free_data.unlimited_cost_warnings import left_open
     from kswifi.settings import load_settings
 
     async def work() -> None:
-        settings = load_settings()
-        rules = replace(settings.free_data_rules(), zone=settings.zone)
+        rules = load_settings().free_rules
         async with open_control_database() as database:
             figures = await database.read(lambda connection: read_figures(connection, database.clock.now(), rules))
-        warnings = left_open(rules, figures.budgets)
+        missing = (f"free data has not started: {it}" for it in missing_safeguards(rules, figures.budgets))
+        warnings = (*missing, *left_open(rules, figures.budgets))
         print(json.dumps(_figures_json(figures, rules, warnings)) if as_json else _figures_text(figures, rules))
         for words in () if as_json else warnings:
             print(f"WARNING: {words}")

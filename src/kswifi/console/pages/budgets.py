@@ -13,6 +13,7 @@ from kswifi.desk.roles import Permission
 from kswifi.desk.sql import operator_action
 from kswifi.free_data.figures import read_figures
 from kswifi.free_data.model import BudgetKind
+from kswifi.free_data.safeguards import missing_safeguards
 from kswifi.free_data.unlimited_cost_warnings import left_open
 
 _CHANGES: Final = 30
@@ -27,7 +28,12 @@ async def _budgets(visit: Visit) -> Response:
         t = operator_action.c
         query = select(operator_action).where(t.command.like("budget %")).order_by(t.number.desc())
         changes = [Action(**row._asdict()) for row in connection.execute(query.limit(_CHANGES))]
-        return {"figures": figures, "changes": changes, "warnings": left_open(rules, figures.budgets)}
+        return {
+            "figures": figures,
+            "changes": changes,
+            "missing": missing_safeguards(rules, figures.budgets),
+            "warnings": left_open(rules, figures.budgets),
+        }
 
     return visit.page("budgets.html", **await visit.read(look), kinds=[str(it) for it in BudgetKind])
 

@@ -17,6 +17,7 @@ from kswifi.desk.roles import Permission
 from kswifi.desk.sessions import revoke
 from kswifi.desk.timeline import timeline
 from kswifi.esim.lines.service import esims_of
+from kswifi.free_data.holds import is_held
 from kswifi.sessions.store import find_session
 
 HELP: Final = Permission.HELP_CUSTOMERS
@@ -30,6 +31,7 @@ async def _customer(visit: Visit) -> Response:
         customer, door = show_customer(connection, user_id), opened(connection, visit.member, user_id)
         return {
             "customer": customer,
+            "held": is_held(connection, user_id),
             "door": door,
             "moments": timeline(connection, customer) if door.is_open else [],
             "notes": notes_of(connection, user_id) if door.is_open else [],
@@ -91,6 +93,7 @@ def _shown(connection: Connection, visit: Visit, customer: Customer) -> dict[str
     user_id = customer.user_id
     return {
         "customer": customer,
+        "held": is_held(connection, user_id),
         "door": opened(connection, visit.member, user_id),
         "moments": timeline(connection, customer),
         "notes": notes_of(connection, user_id),

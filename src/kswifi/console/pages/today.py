@@ -16,6 +16,7 @@ from kswifi.desk.figures.model import FIGURES
 from kswifi.desk.figures.report import as_csv, by_dimension, figures_between, series, totals
 from kswifi.desk.goodwill import decide, waiting
 from kswifi.desk.roles import Permission
+from kswifi.free_data.holds import count_waiting
 from kswifi.outbox.model import EntryState
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.gateway_items import unclaimed_receipts
@@ -40,6 +41,7 @@ async def _today(visit: Visit) -> Response:
             "charts": [(name, bars(series(connection, name, since, shown), since, shown)) for name in _CHARTED],
             "failures": by_dimension(connection, "failures", "reason", shown, shown),
             "offers": by_dimension(connection, "orders", "offer", shown, shown),
+            "held": count_waiting(connection),
             "stuck": int(connection.scalar(stuck) or 0),
             "disputes": open_disputes(connection),
             "goodwill": waiting(connection),

@@ -5,7 +5,7 @@ not at all.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -218,6 +218,15 @@ def esims_of(connection: Connection, user_id: str, limit: int = 100) -> list[ESi
 def esims_page(connection: Connection, user_id: str, page: PageRequest) -> Page[ESim]:
     """Return a page of a user's eSIMs, the newest first."""
     return _OF_USER.read(connection, page, _read, wanted_user=user_id)
+
+
+def esims_of_all(connection: Connection, user_ids: Collection[str]) -> dict[str, list[ESim]]:
+    """Return the eSIMs of several users, the newest first."""
+    query = select(*_COLUMNS).where(esim.c.user_id.in_(user_ids)).order_by(esim.c.esim_id.desc())
+    found: dict[str, list[ESim]] = {user_id: [] for user_id in user_ids}
+    for row in connection.execute(query):
+        found[row.user_id].append(_read(row))
+    return found
 
 
 def set_hold(connection: Connection, esim_id: str, hold: Hold | None) -> None:

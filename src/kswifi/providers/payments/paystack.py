@@ -27,6 +27,7 @@ from kswifi.payments.ports import (
     SettlementStatus,
     Window,
 )
+from kswifi.payments.sql import INSTRUMENT_LENGTH
 from kswifi.providers.payments.gateway_http import (
     ANSWER_SECONDS,
     PER_PAGE,
@@ -293,7 +294,14 @@ def _charge(data: dict[str, Any]) -> Charge | None:
         channel=data["channel"] if isinstance(data.get("channel"), str) else None,
         paid_at=instant(data.get("paid_at") or data.get("paidAt")),
         words=words[:200] if isinstance(words, str) else None,
+        instrument=_instrument(data.get("authorization")),
     )
+
+
+def _instrument(authorization: object) -> str | None:
+    """Return the signature of an authorization, which Paystack makes unique for each card or bank account."""
+    signature = authorization.get("signature") if isinstance(authorization, dict) else None
+    return signature if isinstance(signature, str) and 1 <= len(signature) <= INSTRUMENT_LENGTH else None
 
 
 def _refund(data: dict[str, Any]) -> Refund | None:

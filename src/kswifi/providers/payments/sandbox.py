@@ -196,6 +196,7 @@ def _charge(found: dict[str, Any]) -> Charge:
         transaction_id=str(found["id"]),
         channel=found.get("channel"),
         paid_at=instant(found.get("paid_at")),
+        instrument=found.get("instrument"),
     )
 
 

@@ -24,11 +24,13 @@ from kswifi.api.routes.payments.vouchers import VoucherView, voucher_view
 from kswifi.api.routes.sessions.disputes import DisputeView, dispute_view
 from kswifi.api.routes.sessions.gifts import GiftView, gift_view
 from kswifi.api.routes.sessions.session_views import EsimView, SessionView, esim_view, session_view
+from kswifi.api.routes.sessions.standing_orders import StandingOrderView, standing_order_view
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.database.engine import Database
 from kswifi.desk.customers import forget_support_data
 from kswifi.esim.lines.service import esims_of
 from kswifi.esim.model import ESim
+from kswifi.free_data.holds import forget_devices
 from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.kernel.pages import PageRequest
@@ -36,6 +38,7 @@ from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
 from kswifi.people.returns import forget_owner as withdraw_gifts
+from kswifi.people.standing_order_store import find_standing_order, forget_standing_order
 from kswifi.people.store import gifts_of
 from kswifi.phone_verification.service import forget_verifications
 from kswifi.sessions.account_deletion import forget_owner
@@ -95,6 +98,7 @@ class ExportView(ResponseBody):
     passes: list[PassPeriodView]
     vouchers: list[VoucherView]
     gifts: list[GiftView]
+    standing_order: StandingOrderView | None
     events: list[EventView]
     requests: list[RequestView]
 
@@ -136,6 +140,7 @@ async def export_of(
         vouchers = vouchers_of(connection, user_id, EXPORT_LIMIT)
         events = events_after(connection, user_id, 0, EXPORT_LIMIT)
         requests = requests_of(connection, user_id, EXPORT_LIMIT)
+        standing = find_standing_order(connection, user_id)
         view = ExportView(
             account=account_view(user),
             logins=[login_record_view(it, login_id) for it in logins_of(connection, user_id)],
@@ -149,6 +154,7 @@ async def export_of(
             passes=[period_view(it) for it in passes],
             vouchers=[voucher_view(it) for it in vouchers],
             gifts=[gift_view(it, user_id, origin) for it in gifts_of(connection, user_id, whole).items],
+            standing_order=None if standing is None else standing_order_view(standing),
             events=[
                 EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events
             ],
@@ -199,12 +205,14 @@ async def delete_account(
 def forget_account(connection: Connection, user_id: str) -> None:
     """Delete what the capabilities hold about an account that is being deleted, except what the books need."""
     withdraw_gifts(connection, user_id)
+    forget_standing_order(connection, user_id)
     forget_owner(connection, user_id)
     forget_notifications(connection, user_id)
     forget_verifications(connection, user_id)
     leave_waiting_list(connection, user_id)
     forget_requests(connection, user_id)
     forget_support_data(connection, user_id)
+    forget_devices(connection, user_id)
 
 
 async def _connections(database: Database, line: ESim) -> list[ConnectionView]:

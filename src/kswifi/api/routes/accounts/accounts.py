@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from kswifi.accounts.logins import end_login
@@ -14,6 +14,7 @@ from kswifi.api.edge.dependencies import (
     SignedInUser,
     clear_login_cookie,
 )
+from kswifi.api.edge.devices import note_sign_up
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.login_client import LoginClient, set_login_cookies, set_login_device_cookie
 from kswifi.api.edge.problems import problem_responses
@@ -120,7 +121,12 @@ class RecoveryView(ResponseBody):
     ),
 )
 async def register(
-    body: CredentialsBody, services: ServicesDep, address: ClientAddress, client: LoginClient, response: Response
+    body: CredentialsBody,
+    services: ServicesDep,
+    address: ClientAddress,
+    client: LoginClient,
+    request: Request,
+    response: Response,
 ) -> RegistrationView:
     """Create an account for a phone number or an email address, and sign in.
 
@@ -128,6 +134,7 @@ async def register(
     """
     made = await services.accounts.register(body.identifier, body.password, address, client, body.proof_id)
     set_login_cookies(response, services, made.login)
+    await note_sign_up(request, response, services, made.login.user.user_id)
     response.headers["Location"] = ACCOUNT_PATH
     view = login_view(made.login)
     return RegistrationView(**view.model_dump(), recovery_code=made.recovery_code)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from kswifi.accounts.model import PasskeyOptions, PasskeyRecord
@@ -12,6 +12,7 @@ from kswifi.api.edge.dependencies import (
     SignedInUser,
     SignedInWriter,
 )
+from kswifi.api.edge.devices import note_sign_up
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.login_client import LoginClient, set_login_cookies
 from kswifi.api.edge.pages import PageQuery, PageView
@@ -105,11 +106,12 @@ async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: 
     ),
 )
 async def sign_up(
-    body: NewPasskeyAccountBody, services: ServicesDep, client: LoginClient, response: Response
+    body: NewPasskeyAccountBody, services: ServicesDep, client: LoginClient, request: Request, response: Response
 ) -> RegistrationView:
     """Create the account, and sign in. It has no password until you set one."""
     made = await services.passkeys.sign_up(body.challenge_id, body.credential.model_dump(), client, body.proof_id)
     set_login_cookies(response, services, made.login)
+    await note_sign_up(request, response, services, made.login.user.user_id)
     response.headers["Location"] = ACCOUNT_PATH
     return RegistrationView(**login_view(made.login).model_dump(), recovery_code=made.recovery_code)
 

@@ -22,6 +22,8 @@ router = APIRouter(prefix="/api/v1/free-data", tags=["free data"])
 
 FREE_DATA_REFUSALS: Final = (
     "free_data_stopped",
+    "free_data_not_started",
+    "account_held",
     "kyc_level_too_low",
     "free_offer_not_given",
     "phone_not_verified",
@@ -43,6 +45,7 @@ WhatHelps = Literal[
     "redeem_voucher",
     "verify_phone_or_redeem_voucher",
     "identify",
+    "ask_support",
     "join_waiting_list",
 ]
 

@@ -107,6 +107,7 @@ class GiftsView(PageView):
         "gift_too_late",
         "gifts_off",
         "giver_too_new",
+        "account_held",
         "too_many_gifts",
         "unknown_esim",
         "esim_not_fresh",

@@ -136,7 +136,10 @@ class NoticeView(ResponseBody):
 
     kind: Annotated[
         NoticeKind,
-        Field(description="incident: a disturbance; frozen: support has stopped a line; caller_code: see `code`."),
+        Field(
+            description="incident: a disturbance; frozen: support has stopped a line; held: free data is held; "
+            "caller_code: see `code`."
+        ),
     ]
     words: Annotated[str, Field(description="What to show, in English.")]
     code: Annotated[str | None, Field(description="Read it out only if you have called support yourself.")]

@@ -32,6 +32,8 @@ from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
 from kswifi.people.moves import MoveService
+from kswifi.people.standing_orders import StandingOrderService
+from kswifi.people.statements import Statements
 from kswifi.people.use import MyUse
 from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.service import PhoneVerifications
@@ -109,7 +111,9 @@ def _services(context: Context) -> Services:
             downloads=context.need(SessionDownloadService),
             gifts=context.need(GiftService),
             moves=context.need(MoveService),
+            standing_orders=context.need(StandingOrderService),
             use=MyUse(database, settings.zone, settings.cdr_retention_days),
+            statements=Statements(database, settings.zone, settings.cdr_retention_days, settings.operator_name),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,

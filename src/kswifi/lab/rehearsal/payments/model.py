@@ -1,5 +1,6 @@
 """Charges, refunds, disputes and payouts of a rehearsal gateway, kept in a file so that they survive a restart."""
 
+import hashlib
 import secrets
 import sqlite3
 from enum import StrEnum
@@ -106,6 +107,11 @@ class Charge(msgspec.Struct):
     refunds: list[Refund] = []
     disputes: list[Dispute] = []
     settled_in: int | None = None
+
+    @property
+    def instrument(self) -> str:
+        """The identifier of the card that paid: each payer has one."""
+        return f"SIG_{hashlib.sha256(self.email.encode()).hexdigest()[:20]}"
 
     @property
     def is_paid(self) -> bool:

@@ -292,7 +292,7 @@ def _transaction(charge: Charge) -> dict[str, Any]:
         "log": None,
         "fees": charge.fees_kobo if paid else None,
         "fees_split": None,
-        "authorization": {"channel": "card", "bank": "TEST BANK", "country_code": "NG"} if paid else {},
+        "authorization": _authorization(charge) if paid else {},
         "customer": {"id": charge.number, "email": charge.email, "phone": None},
         "plan": None,
         "order_id": None,
@@ -301,6 +301,10 @@ def _transaction(charge: Charge) -> dict[str, Any]:
         "requested_amount": charge.requested_kobo,
         "transaction_date": charge.created_at,
     }
+
+
+def _authorization(charge: Charge) -> dict[str, Any]:
+    return {"channel": "card", "bank": "TEST BANK", "country_code": "NG", "signature": charge.instrument}
 
 
 def _refund(charge: Charge, refund: Refund, transaction: Any) -> dict[str, Any]:

@@ -211,6 +211,7 @@ def _shown(charge: Charge) -> dict[str, Any]:
         "fees_kobo": charge.fees_kobo,
         "id": str(charge.number),
         "channel": "sandbox",
+        "instrument": charge.instrument if charge.paid_at else None,
         "paid_at": charge.paid_at,
         "sandbox": True,
     }

@@ -176,7 +176,7 @@ export interface FreeRefusal {
 /** What is left of the free data, where the server tells it. */
 /** What the operator has to tell now. */
 export interface Notice {
-  kind: "incident" | "frozen" | "caller_code";
+  kind: "incident" | "frozen" | "held" | "caller_code";
   words: string;
   code: string | null;
   at: string | null;
