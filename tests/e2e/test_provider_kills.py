@@ -21,7 +21,9 @@ from kswifi.lab.rehearsal.providers.server import ProviderConfig, RunningProvide
 from tests.support.system import PASSWORD, WholeSystem, control_rows, new_identifier, whole_system
 
 _SECONDS: Final = 60.0
-_OFFER: Final = '[[offer]]\nid = "free-1gb"\ntitle = "1 GB"\nallowance_octets = 1000000000\nprice_kobo = 0\nvalid_days = 30\n'
+_OFFER: Final = (
+    '[[offer]]\nid = "free-1gb"\ntitle = "1 GB"\nallowance_octets = 1000000000\nprice_kobo = 0\nvalid_days = 30\n'
+)
 _HOSTS: Final = ("host", "api_host", "rsp_host", "es2_host", "diameter_host", "metrics_host")
 MOMENTS: Final = ("before", "carried_out", "answered", "settled")
 """When the server dies: "carried_out" is after the provider bought the bundle, and before it answers."""
@@ -36,7 +38,7 @@ class Killed:
 
     async def buys_once(self, folder: Path, moment: str) -> None:
         """Ask for a bundle, kill the server around the paid call, and start it again: one purchase."""
-        self._prepare(moment)
+        await self._prepare(moment)
         app = PhoneApp(self.system.origin)
         try:
             session_id = await asyncio.to_thread(self._brought, app, folder)
@@ -46,13 +48,13 @@ class Killed:
             app.close()
         self._settled_once()
 
-    def _prepare(self, moment: str) -> None:
+    async def _prepare(self, moment: str) -> None:
         self.system.alter.clear()
         if moment == "carried_out":
             self.running.faults.tell(Fault(Wrong.NO_ANSWER, Call.ORDER))
         else:
             self.system.alter["server"] = ("purchase_that_dies", moment)
-        self.system.start()
+        await asyncio.to_thread(self.system.start)
 
     async def _dies(self, moment: str, is_carried_out: Callable[[], bool]) -> None:
         """Wait for the kill, or kill the server from outside, and start it as it is always."""
@@ -73,7 +75,7 @@ class Killed:
             app.keep_number(f"0803123{len(self.references):04d}", ("mtn",))
         session = once_mapped(lambda: app.order("free-1gb"))
         session_id = str(session["session_id"])
-        app.wait_until(session_id, ("released",))
+        app.wait_until(session_id, ("packaged",))
         package = folder / session_id
         app.download(session_id, package, lambda _done, _total: None)
         app.downloaded(session_id, hashlib.sha256(package.read_bytes()).hexdigest())
@@ -96,7 +98,7 @@ class Killed:
 
     async def _until(self, look: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(_SECONDS):
-            while not await look():
+            while not await look():  # noqa: ASYNC110 - the server is asked
                 await asyncio.sleep(0.1)
 
     def _orders_at_provider(self) -> int:
@@ -105,7 +107,8 @@ class Killed:
     def _settled_once(self) -> None:
         """Compare what we have with what the provider has: the same orders, each paid and booked once."""
         ours = control_rows(
-            self.system.data_dir, "SELECT reference, provider_ref, booked_kobo FROM provider_order ORDER BY created_at"
+            self.system.data_dir,
+            "SELECT reference, provider_ref, booked_kobo FROM provider_order ORDER BY created_at",
         )
         theirs = list(self.running.engine.book.orders.values())
         assert [it[0] for it in ours] == self.references
@@ -123,7 +126,7 @@ class Killed:
 @asynccontextmanager
 async def system_with_provider(folder: Path, name: str) -> AsyncIterator[Killed]:
     """Give a server that is not started yet, and the provider that it rehearses with."""
-    offers = folder / "offers.toml"
+    offers = folder / "resold-offers.toml"
     offers.write_text(_OFFER)
     port = free_ports(("provider",))["provider"]
     settings: dict[str, Any] = {
@@ -144,14 +147,14 @@ async def system_with_provider(folder: Path, name: str) -> AsyncIterator[Killed]
         try:
             yield Killed(system, running)
         finally:
-            system.stop()
+            await asyncio.to_thread(system.stop)
 
 
 async def test_a_purchase_whose_answer_is_lost_in_a_kill_is_found_again(tmp_path: Path) -> None:
     async with system_with_provider(tmp_path, "esim_go") as killed:
         for moment in ("carried_out", "answered"):
             await killed.buys_once(tmp_path, moment)
-            killed.system.stop()
+            await asyncio.to_thread(killed.system.stop)
 
 
 @pytest.mark.soak

@@ -133,7 +133,7 @@ def purchase_that_dies(moment: str) -> None:
     """Let the process die at its first paid call to a data provider.
 
     "before" the call is sent, when it was "answered" and nothing of the answer is committed, or when the answer is
-    "settled" and nobody was told.
+    "settled" and its outbox entries still wait.
     """
     from kswifi.supply import buying, worker
 
