@@ -65,7 +65,7 @@ def test_that_the_shorter_way_does_what_the_rules_do() -> None:
 
 
 def test_that_withheld_octets_keep_an_account_open_in_both_ways() -> None:
-    opening = [
+    opening: list[Step] = [
         (do.OpenWallet("open", "w", "62199000001"), 0),
         (do.Credit("credit", "w", "a", 10, NOW + 900, withheld_octets=5), 0),
         (do.ProveStorage("prove", "a", "por"), 0),

@@ -1,4 +1,4 @@
-/*5a100f5fa6c726ba028739ce440dda334e164eab23b9a96c9356e792f05ebd08*/
+/*f64b95facb466e3f1e9b367cf3764a87f0f9a5ed3fd4c36b4af6405fc3a46f0e*/
 var e=`
 back Back
 cancel Cancel
@@ -175,44 +175,8 @@ again Ask for another code
 
 pass.
 title Unlimited pass
-lead As many sessions as you like, without a limit of gigabytes.
-days {days} days
-until Runs until {day}
 buy Buy for {price}
-extend Extend for {price}
 see First you see what it gives, then you pay.
-point.sessions {days} days from the moment it is paid, to the end of the last day.
-point.no_limit No limit on what you use.
-point.fair_use Fair use: {size} in all. The network ends it there.
-point.end Every session downloaded with it ends with it. Buying again adds days.
-point.refund Your money back while nothing of it is used.
-
-pay.
-sandbox SANDBOX
-sandbox_lead This is a rehearsal: no money moves.
-looking Looking at your payment…
-waits The payment is not settled yet. This page looks again by itself.
-go Pay {price}
-again Start again
-receipt Receipt
-pdf Receipt as PDF
-reference Number {reference}
-list Payments
-refund Ask for the money back
-refund_lead It goes back if nothing of the pass was used.
-state.intended Opening the checkout…
-state.pending Waiting for your payment
-state.settled Paid. Your pass runs.
-state.failed Not paid
-state.lapsed Not paid in time
-state.refund_asked Looking whether it was used…
-state.refunding The money is on its way back
-state.refunded The money went back
-state.refund_refused The money will be sent back by hand
-unknown This payment is not known here
-failed_lead The payment did not go through, and your pass did not begin. Start again, or ask us with the number below.
-begun You began to pay at {at} and have not finished.
-go_on Go on paying
 
 wait.
 lead The free data is used up for now. We can tell you when there is some again.
@@ -328,11 +292,6 @@ iccid eSIM (ICCID)
 key Signed with
 id Number
 units 1 GB is 1,000,000,000 bytes, counted both ways.
-for For
-paid Paid
-paid_at Paid at
-back Paid back
-by By
 
 proof.
 por the eSIM
@@ -444,12 +403,12 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
-gift_received {size} from a gift is on your eSIM
+gift_received A gift of {size} is on your eSIM
 gift_claimed Your gift of {size} was claimed
-gift_returned Your gift of {size} came back to you
-move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+gift_returned Your gift of {size} came back
+move_asked Somebody asked to move your eSIM. Was it you?
 session_due Your next {size} is ready: tap on WiFi
-security The sign-in of your account changed, or a new device signed in. Was it you?
+security Your sign-in changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.
@@ -469,7 +428,7 @@ too_much_unspent Use some of what you hold first
 free_budget_gone The free data is used up for now
 free_data_stopped Free data is stopped for now
 free_data_not_started Free data has not started yet
-account_held Free data is held until a person has looked: call support
+account_held Free data is on hold: call support
 free_data_cooling_down A little later: you have just had one
 phone_not_verified Your phone number has to be verified first
 voucher_needed A voucher of a WiFi venue is needed first
@@ -487,15 +446,11 @@ phone_code_over This code does not hold any more: ask for another.
 phone_verified_elsewhere Another account has verified this number.
 phone_verification_not_set_up No messages are sent here yet.
 payment_required This one needs a pass.
-payment_not_opened The checkout could not be opened. Nothing was taken: try again.
-too_many_open_payments You have several payments open: finish one of them first.
-nothing_to_deliver There is nothing to download for a pass now, so none is sold.
-not_refundable This one cannot go back: something of it was used.
 not_on_wifi You are not on WiFi: downloading now would spend the session you are using.
 not_a_package This is not a session.
 package_version_unknown This session needs a newer app.
 package_cut_short A part of the session is missing: download it again.
-package_surplus_octets The session was changed: there is something in it that does not belong there.
+package_surplus_octets The session was changed: something in it does not belong there.
 package_manifest_damaged The session was changed after it was signed. It was refused.
 package_chunk_damaged A part of the session was changed. It was refused.
 package_unknown_key The session is not signed by this KSWiFi. It was refused.
@@ -525,7 +480,7 @@ page_cursor_invalid The list has changed meanwhile. Reload the page.
 not_ready KSWiFi is starting. Try again in a moment.
 invalid_identifier Write it like 0803 123 4567 or ada@example.ng.
 invalid_number One of the numbers cannot be right. Check it.
-invalid_request Something that you typed cannot be used. Check that it is neither empty nor too long.
+invalid_request Something that you typed cannot be used: it is empty or too long.
 malformed_json This app is too old. Reload the page.
 malformed_request This app is too old. Reload the page.
 not_found There is nothing at this address.
@@ -546,10 +501,6 @@ push_endpoint_refused Your browser's message service cannot be used.
 push_key_invalid Your browser's message service cannot be used.
 unknown_push_subscription Messages were off already.
 unknown_offer This offer is no longer there. Choose another.
-nothing_to_pay This one costs nothing.
-unknown_payment There is no such payment of yours. Look under Unlimited pass.
-illegal_payment_transition This is not possible for this payment any more.
-no_receipt There is no receipt yet: it was not paid.
 unknown_session There is no such session of yours.
 illegal_transition The session has moved on meanwhile. Look again.
 fair_use_reached Your pass has reached its fair-use limit.
@@ -604,9 +555,9 @@ end.text The network cuts the line at the last byte. Choose the next session, or
 pause Can I pause?
 pause.text Yes, in the session. The line is held until you continue. The last day stays the same.
 offline What works offline?
-offline.text Your sessions and what is left; the steps to switch the line on; this help. What you ask for is sent later.
+offline.text Your sessions, what is left, how to switch the line on, this help. What you ask for is sent later.
 several Can I keep several sessions?
-several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself.
+several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and whether the next one follows by itself.
 pass How do I buy the pass?
 pass.text Choose Unlimited, see what it gives, and pay at the checkout.
 alerts Am I told before it runs out?
@@ -618,11 +569,11 @@ passkey.text Your fingerprint, face or screen lock signs you in, without a passw
 trust How do I know a session is real?
 trust.text It is signed with KSWiFi's key, and your phone checks the signature itself. A changed session is refused.
 data How do I save data?
-data.text Low-data mode under You makes the app ask less often. The app itself is loaded once.
+data.text Low-data mode under You makes the app ask less often. The app is loaded once.
 install How do I install the eSIM?
 install.text Open the session and press Install the eSIM: one tap, a QR code or a code to type, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
 ate What ate my data?
-ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, and update apps on WiFi only. The session's history shows the hours.
+ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, and update apps on WiFi only. The history shows the hours.
 portal WiFi is on, but nothing loads
 portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. What you asked for then goes on by itself.
 
@@ -634,12 +585,14 @@ remind.
 button Remind me in my calendar
 event KSWiFi: free data is back
 
+gifts.
+title Gifts
+give Give some away
+
 new_esim.
 next Your next session goes onto a new eSIM.
 undo Keep the old one
 title New or lost phone, or eSIM deleted?
-lead This session is tied to its eSIM. Give it back and download it again onto a new eSIM: nothing is lost while it is unused.
-begun This session has been used. Write to us: we look at what is left.
 button Give back and use a new eSIM
 
 refused.
@@ -707,7 +660,7 @@ apple In Safari press Share, then Add to Home Screen. Then it opens offline and 
 button Install the app
 
 trouble.
-full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.
+full Your phone has no space left. The app forgets what is new when you close it. Free some space.
 closed Your browser lets the app keep nothing: a private window, perhaps. It forgets all when you close it.
 portal This WiFi wants you to log in first.
 portal_lead Open your phone's WiFi settings, choose this network and log in. What you asked for goes on by itself then.
