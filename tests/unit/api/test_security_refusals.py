@@ -15,6 +15,7 @@ ORDINARY: Final = {
     "not_signed_in": "a page that was signed out asks so",
     "login_expired": "the end of each LoginSession",
     "identifier_not_proved": "a step of registration is missing",
+    "account_held": "a rule of free data",
     "kyc_level_too_low": "a rule of free data or payments",
     "phone_not_verified": "a rule of free data",
     "voucher_needed": "a rule of free data",

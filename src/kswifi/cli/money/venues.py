@@ -1,6 +1,5 @@
 """`kswifi venues ...`: the list of venues with free WiFi that the app shows, also while the server runs."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kswifi.cli.money.budget import AsJson, open_control_database
+from kswifi.cli.running import run_async
 
 venues_app = typer.Typer(
     help="Venues with free WiFi: the list in the app, also without a network.", no_args_is_help=True
@@ -21,14 +21,17 @@ def add(
     hours: Annotated[str, typer.Option(help="When it is open, like: daily 8 to 22.")],
 ) -> None:
     """Add a venue."""
-    from kswifi.venues.service import add_venue
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.venues import list_venue
 
     async def work() -> None:
         async with open_control_database() as database:
-            added = await database.write(lambda connection: add_venue(connection, name, area, hours))
+            added = await database.write(
+                lambda connection: list_venue(connection, shell_operator(), name, area, hours)
+            )
         print(f"venue {added.venue_id}: {added.name}, {added.area}, {added.hours}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @venues_app.command("list")
@@ -47,7 +50,7 @@ def list_(as_json: AsJson = False) -> None:
         if not found:
             print("  no venues were added yet")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @venues_app.command("remove")
@@ -55,11 +58,12 @@ def remove(
     venue_id: Annotated[int, typer.Argument(min=1, help="The venue, as `kswifi venues list` numbers it.")],
 ) -> None:
     """Remove a venue."""
-    from kswifi.venues.service import remove_venue
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.venues import unlist_venue
 
     async def work() -> None:
         async with open_control_database() as database:
-            await database.write(lambda connection: remove_venue(connection, venue_id))
+            await database.write(lambda connection: unlist_venue(connection, shell_operator(), venue_id))
         print(f"venue {venue_id} is removed")
 
-    asyncio.run(work())
+    run_async(work())
