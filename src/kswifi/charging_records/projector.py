@@ -179,7 +179,7 @@ def _project(
     for effect in told:
         session_id = sessions.get(effect.reservation_id)
         # Nearly all effects are of this kind and need nothing else.
-        if isinstance(effect, fx.Committed) and session_id in records and not forgotten:
+        if isinstance(effect, fx.Committed) and session_id in records and effect.reservation_id not in forgotten:
             records[session_id].report(effect.account_id, effect.octets, _usage(effect.note), effect.at)
             continue
         if isinstance(effect, fx.ReservationForgotten):
