@@ -1,12 +1,12 @@
 """`kswifi lab`: run the lab process; `kswifi lab business`: fill a new installation with simulated business."""
 
-import asyncio
 import json
 from typing import Annotated, Any
 
 import typer
 
 from kswifi.cli.output import AsChild, end_of_input, ready
+from kswifi.cli.running import run_async
 
 lab_app = typer.Typer(help="The lab: access gateway, content server, lab phone; simulated business.")
 
@@ -19,7 +19,7 @@ def lab(context: typer.Context, as_child: AsChild = False) -> None:
     from kswifi.bootstrap.lab import run_lab
     from kswifi.settings import load_settings
 
-    asyncio.run(run_lab(load_settings(), ready(as_child, "lab"), end_of_input(as_child)))
+    run_async(run_lab(load_settings(), ready(as_child, "lab"), end_of_input(as_child)))
 
 
 @lab_app.command("business")
@@ -64,7 +64,7 @@ def simulate(customers: int, seed: int, *, silent: bool = False) -> dict[str, An
             await story.run()
             return {"customers": customers, "days": DAYS, "seed": seed, **dict(sorted(story.did.items()))}
 
-    return asyncio.run(work())
+    return run_async(work())
 
 
 def _told(did: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The `kswifi` command, its top-level commands, and the printing of refusals."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -46,6 +45,7 @@ from kswifi.cli.provisioning.pki import pki_app
 from kswifi.cli.provisioning.profile import profile_app
 from kswifi.cli.provisioning.rsp import euicc_app, lpa_app
 from kswifi.cli.provisioning.subscribers import subscribers_app
+from kswifi.cli.running import run_async
 from kswifi.cli.simulate import simulate
 from kswifi.kernel.errors import KswifiError
 
@@ -183,7 +183,7 @@ def serve(
         from kswifi.bootstrap.rsp import run_rsp
 
         options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
-        asyncio.run(run_rsp(settings, options, ready(as_child, "SM-DP+"), end_of_input(as_child)))
+        run_async(run_rsp(settings, options, ready(as_child, "SM-DP+"), end_of_input(as_child)))
         return
     if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
@@ -191,7 +191,7 @@ def serve(
 
     settings = load_settings()
     clock = demo_clock(settings, days_ahead) if days_ahead else None
-    asyncio.run(run_server(settings, ready(as_child, "server"), end_of_input(as_child), clock))
+    run_async(run_server(settings, ready(as_child, "server"), end_of_input(as_child), clock))
 
 
 @app.command("charging-records", hidden=True)
@@ -200,7 +200,7 @@ def charging_records() -> None:
     from kswifi.bootstrap.records_process import make_records
     from kswifi.settings import load_settings
 
-    asyncio.run(make_records(load_settings(), sys.stdin.fileno()))
+    run_async(make_records(load_settings(), sys.stdin.fileno()))
 
 
 @app.command("sessions-projector", hidden=True)
@@ -209,7 +209,7 @@ def sessions_projector() -> None:
     from kswifi.bootstrap.projector_process import project_sessions
     from kswifi.settings import load_settings
 
-    asyncio.run(project_sessions(load_settings(), sys.stdin.fileno(), sys.stdout.fileno()))
+    run_async(project_sessions(load_settings(), sys.stdin.fileno(), sys.stdout.fileno()))
 
 
 @app.command("provider-rehearsal", hidden=True)
@@ -224,7 +224,7 @@ def provider_rehearsal(
     from kswifi.settings import load_settings
 
     told, end = ready(as_child, "provider"), end_of_input(as_child)
-    asyncio.run(run_provider_rehearsal(load_settings(), network, told, end))
+    run_async(run_provider_rehearsal(load_settings(), network, told, end))
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """`kswifi providers map | orders | reconcile | deposit`: which bundle serves which offer, and what was bought."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kswifi.cli.providers import AsJson, ask_provider, format_money, provider_names
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def map_offer(
     """List which bundle is bought for each offer, with its price in naira; or set one."""
     if (offer is None) is not (bundle is None):
         raise SystemExit("kswifi: give --offer and --bundle together")
-    found = asyncio.run(_mapped(offer, bundle, provider))
+    found = run_async(_mapped(offer, bundle, provider))
     if as_json:
         print(json.dumps({"mappings": found}))
         return
@@ -53,7 +53,7 @@ def orders(
     as_json: AsJson = False,
 ) -> None:
     """List orders at providers: those whose result is open, or all; the newest first, 200 at most."""
-    found = asyncio.run(_orders(everything))
+    found = run_async(_orders(everything))
     if as_json:
         print(json.dumps({"orders": found}))
         return
@@ -68,7 +68,7 @@ def orders(
 
 def reconcile(as_json: AsJson = False) -> None:
     """Compare the balance at each provider with the books; exit status 1 where a person has to look."""
-    found = asyncio.run(_reconciled())
+    found = run_async(_reconciled())
     if as_json:
         print(json.dumps(found))
     else:
@@ -90,7 +90,7 @@ def deposit(
     reference: Annotated[str, typer.Option(help="Your bank's reference: the same one is booked once.")],
 ) -> None:
     """Book money that you paid in at a provider; what the exchange cost goes to its own account."""
-    kobo = asyncio.run(_deposited(provider, paid_kobo, amount_minor, currency.upper(), reference))
+    kobo = run_async(_deposited(provider, paid_kobo, amount_minor, currency.upper(), reference))
     print(f"booked: {kobo / 100:,.2f} naira are prepaid at {provider} by {reference}")
 
 

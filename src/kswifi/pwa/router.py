@@ -31,6 +31,12 @@ SCREENS: Final = (
     "venues",
     "device",
     "security",
+    "gift",
+    "gifts",
+    "move",
+    "standing",
+    "usage",
+    "line",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
 

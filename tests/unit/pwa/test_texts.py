@@ -7,9 +7,7 @@ import pytest
 from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.desk import errors as desk
 from kswifi.kernel.errors import statuses_of
-from kswifi.people import errors as people
 from kswifi.pwa.assets import STATIC
-from kswifi.supply import errors as supply
 
 # Finds the prefixes of keys that the code composes at run time.
 BUILT = re.compile(r"\bt\(`([\w.]*)\$\{")
@@ -28,9 +26,10 @@ def texts(language: str) -> dict[str, str]:
             found[group + key] = text
         elif key:
             group = key
-    for name in ("device", "lab", "security"):
-        file = (STATIC / f"js/text/{name}.js").read_text(encoding="utf-8")
-        _, _, more = file.partition(f"export const {language} = ")
+    for path in sorted((STATIC / "js/text").glob("*.js")):
+        if path.stem in ("en", "pcm"):
+            continue
+        _, _, more = path.read_text(encoding="utf-8").partition(f"export const {language} = ")
         pairs = re.findall(r'"([a-z_][\w.]*)":\s*"((?:[^"\\]|\\.)*)"', more.partition("};")[0])
         assert not found.keys() & dict(pairs).keys()
         found |= dict(pairs)
@@ -67,11 +66,10 @@ NOT_FOR_THE_APP = {
     "gateway_not_listed",
     # answers to the desk about a dispute
     "dispute_answered_already", "unknown_dispute",
-    # answers to data providers, and of resold lines, for which the app has no screen yet
-    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "line_in_use",
-    "pause_not_offered", "number_not_verified", "network_unknown", "not_a_provider_line", "no_exchange_rate",
+    # answers to data providers
+    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook",
 }  # fmt: skip
-OTHER_DOORS = ((desk, "/api/v1/desk"), (people, "/api/v1/gifts"), (supply, "/installation"))
+OTHER_DOORS = ((desk, "/api/v1/desk"),)
 """Capabilities that the app does not use yet, and the path at which it would."""
 
 

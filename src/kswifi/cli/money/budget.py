@@ -1,6 +1,5 @@
 """`kswifi budget ...` and `kswifi plan`: the budgets of free data; the server may run."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_naira, format_octets
@@ -47,7 +47,7 @@ def show(as_json: AsJson = False) -> None:
         for words in () if as_json else warnings:
             print(f"WARNING: {words}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("set")
@@ -89,7 +89,7 @@ def set_(
         if not load_settings().free_cost_kobo_per_gb:
             print(f"WARNING: {NO_COST}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("deposit")
@@ -111,7 +111,7 @@ def deposit(
             )
         print(f"{name}: {format_naira(kobo)} paid in, entry {number} of the books")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("stop")
@@ -128,7 +128,7 @@ def stop(
             await database.write(lambda connection: set_stopped(connection, shell_operator(), words, reason))
         print("free data is stopped; `kswifi budget resume` gives it again")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("resume")
@@ -142,7 +142,7 @@ def resume(reason: Why = "resumed at the server") -> None:
             await database.write(lambda connection: set_stopped(connection, shell_operator(), None, reason))
         print("free data is given again")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def _figures_json(

@@ -19,11 +19,15 @@ export interface InternetSession {
   session_id: string;
   esim_id: string;
   iccid: string | null;
+  /** What the line is. A session that an older app has stored has none: it is a card of ours. */
+  line_kind?: "card" | "profile" | "own_line";
   offer_id: string;
   state: SessionState;
   reason: string | null;
   allowance_octets: number | null;
   used_octets: number;
+  /** Given to others, or moved to another eSIM. A session that an older app has stored has none. */
+  sent_octets?: number;
   left_octets: number | null;
   /** Nothing can be used now, and the next part of it is not released yet. */
   waits: boolean;
@@ -91,7 +95,7 @@ export interface Manifest {
   allowance_octets: number | null;
   valid_from: number;
   valid_until: number;
-  iccid: string;
+  iccid?: string;
   size: number;
   chunks: ManifestChunk[];
 }
@@ -103,7 +107,8 @@ export interface Activation {
 export interface VerifiedPackage {
   manifest: Manifest;
   kid: string;
-  activation: Activation;
+  /** null for a data provider's line. */
+  activation: Activation | null;
   terms: string;
 }
 
@@ -176,7 +181,7 @@ export interface FreeRefusal {
 /** What is left of the free data, where the server tells it. */
 /** What the operator has to tell now. */
 export interface Notice {
-  kind: "incident" | "frozen" | "held" | "caller_code";
+  kind: "incident" | "frozen" | "move" | "held" | "caller_code";
   words: string;
   code: string | null;
   at: string | null;
