@@ -36,6 +36,7 @@ from kswifi.desk.callers import CallerChecks
 from kswifi.desk.figures.model import FIGURES, days_between
 from kswifi.desk.roles import Operator, Role
 from kswifi.desk.staff import StaffPasskeys, add_member, begin_login, find_member
+from kswifi.desk.venue_reports import ReportLinks
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import Clock, SystemClock
@@ -114,58 +115,64 @@ def fill(path: Path, accounts: int, now: datetime) -> None:
             "user_id phone_number email password_hash recovery_code_hash created_at",
             ((user_id(n), phone(n), email(n), "-", bytes(32), at - 10**6 * n) for n in range(accounts)),
         )
-        lines = range(0, accounts, 2)
-        _insert(
-            database,
-            "esim",
-            "esim_id user_id iccid imsi profile_state wants_pause wish seq ind created_at",
-            ((line_id(n), user_id(n), iccid(n), imsi(n), "installed", 0, 0, 0, 0, at) for n in lines),
-        )
-        _insert(
-            database,
-            "internet_session",
-            "session_id user_id esim_id offer_id free allowance_octets state ordered_at valid_until "
-            "idempotency_key",
-            (
-                (session_id(n), user_id(n), line_id(n), "free-1gb", 1, 10**9, "stored", at, at + 10**12, "key")
-                for n in lines
-            ),
-        )
-        _insert(
-            database,
-            "free_grant",
-            "session_id user_id device_mark octets used_octets released_octets cost_kobo_per_gb reserved_kobo "
-            "spent_kobo ordered_at ordered_on",
-            (
-                (session_id(n), user_id(n), device(n), 10**9, 0, 10**9, 0, 0, 0, at - 10**6 * n, "2026-01-01")
-                for n in lines
-            ),
-        )
-        _insert(
-            database,
-            "payment",
-            "reference user_id offer_id title amount_kobo valid_days gateway sandbox state created_at settled_at",
-            (
-                (reference(n), user_id(n), "unlimited", "Unlimited", 80_000, 7, "sandbox", 1, "settled", at, at)
-                for n in range(0, accounts, 10)
-            ),
-        )
-        vouchers = range(0, accounts, 20)
-        _insert(
-            database,
-            "voucher_batch",
-            "batch_id venue first_serial vouchers made_at expires_at",
-            [(1, "Mama Put", 0, len(vouchers), at, at + 10**12)],
-        )
-        _insert(
-            database,
-            "voucher",
-            "serial batch_id user_id redeemed_at",
-            ((n // 20, 1, user_id(n), at) for n in vouchers),
-        )
+        _fill_lines(database, range(0, accounts, 2), at)
+        _fill_money(database, accounts, at)
         _insert(database, "figure_day", "day name dimension value", _figures(now.date()))
         database.execute("COMMIT")
         database.execute("ANALYZE")
+
+
+def _fill_lines(database: sqlite3.Connection, lines: range, at: int) -> None:
+    _insert(
+        database,
+        "esim",
+        "esim_id user_id iccid imsi profile_state wants_pause wish seq ind created_at",
+        ((line_id(n), user_id(n), iccid(n), imsi(n), "installed", 0, 0, 0, 0, at) for n in lines),
+    )
+    _insert(
+        database,
+        "internet_session",
+        "session_id user_id esim_id offer_id free allowance_octets state ordered_at valid_until idempotency_key",
+        (
+            (session_id(n), user_id(n), line_id(n), "free-1gb", 1, 10**9, "stored", at, at + 10**12, "key")
+            for n in lines
+        ),
+    )
+    _insert(
+        database,
+        "free_grant",
+        "session_id user_id device_mark octets used_octets released_octets cost_kobo_per_gb reserved_kobo "
+        "spent_kobo ordered_at ordered_on",
+        (
+            (session_id(n), user_id(n), device(n), 10**9, 0, 10**9, 0, 0, 0, at - 10**6 * n, "2026-01-01")
+            for n in lines
+        ),
+    )
+
+
+def _fill_money(database: sqlite3.Connection, accounts: int, at: int) -> None:
+    _insert(
+        database,
+        "payment",
+        "reference user_id offer_id title amount_kobo valid_days gateway sandbox state created_at settled_at",
+        (
+            (reference(n), user_id(n), "unlimited", "Unlimited", 80_000, 7, "sandbox", 1, "settled", at, at)
+            for n in range(0, accounts, 10)
+        ),
+    )
+    vouchers = range(0, accounts, 20)
+    _insert(
+        database,
+        "voucher_batch",
+        "batch_id venue first_serial vouchers made_at expires_at",
+        [(1, "Mama Put", 0, len(vouchers), at, at + 10**12)],
+    )
+    _insert(
+        database,
+        "voucher",
+        "serial batch_id user_id redeemed_at",
+        ((n // 20, 1, user_id(n), at) for n in vouchers),
+    )
 
 
 def user_id(number: int) -> str:
@@ -266,6 +273,8 @@ def _services(database: Database) -> ConsoleServices:
         zone=ZoneInfo("Africa/Lagos"),
         origin=_ORIGIN,
         allowed_hosts=frozenset({"localhost"}),
+        reports=ReportLinks(Marks(_KEY).digest),
+        public_origin=_ORIGIN,
     )
 
 
