@@ -308,7 +308,7 @@ def _say_rehearsal(ready: Mapping[str, Any], data_dir: Path) -> None:
     network = ready.get("network", {}).get("origin")
     print(
         f"\n  Open  {ready['server']['origin']}\n"
-        f"  REHEARSAL: sessions are bought from a {provider['name']} at {provider['url']}; no money moves.\n"
+        f"  REHEARSAL: sessions are bought from {provider['name']} at {provider['url']}; no money moves.\n"
         + (f"  Its network is another KSWiFi at {network}, with its own lab phone.\n" if network else "")
         + "  With KSWIFI_DATA_PROVIDERS a real provider delivers (docs/reselling.md).\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",

@@ -29,7 +29,7 @@ def map_offer(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List which bundle is bought for each offer, with its price in naira; or set one."""
+    """List which bundle is bought for each offer, its price in naira and the margin of one sale; or set one."""
     if (offer is None) is not (bundle is None):
         raise SystemExit("kswifi: give --offer and --bundle together")
     found = run_async(_mapped(offer, bundle, provider))
@@ -44,7 +44,7 @@ def map_offer(
         stock = "" if it["in_stock"] else "  SOLD OUT"
         print(
             f"{it['offer_id']:<14} {it['network'] or '-':<10} {it['provider']} {it['bundle_id']}  "
-            f"{it['bundle_octets']:,} octets, {it['price']}{stock}"
+            f"{it['bundle_octets']:,} octets, {it['price']}, margin {_naira(it['margin_kobo'])}{stock}"
         )
 
 
@@ -101,6 +101,8 @@ def add_commands(app: typer.Typer) -> None:
 
 
 async def _mapped(offer: str | None, bundle: str | None, provider: str | None) -> list[dict[str, Any]]:
+    from kswifi.catalogue.service import Catalogue
+    from kswifi.cli.money.passes import sale_costs
     from kswifi.settings import load_settings
     from kswifi.supply import store
 
@@ -114,7 +116,10 @@ async def _mapped(offer: str | None, bundle: str | None, provider: str | None) -
         async with _opened() as database:
             await database.write(lambda connection: store.put_mapping(connection, mapping))
     async with _opened() as database:
-        return [_shown_mapping(it) for it in await database.read(store.mappings)]
+        found = await database.read(store.mappings)
+    offers = list(Catalogue.load(settings.offers_file).offers())
+    margins = {(it.offer_id, it.network): it.margin_kobo for it in sale_costs(offers, found)}
+    return [_shown_mapping(it) | {"margin_kobo": margins.get((it.offer_id, it.network))} for it in found]
 
 
 def _fitting(
@@ -126,13 +131,20 @@ def _fitting(
 
     offer = Catalogue.load(settings.offers_file).offer(offer_id)
     chosen = [it for it in bundles if it.bundle_id == bundle_id]
-    found = best_mappings(provider, capabilities_of(provider), [offer], chosen, "NG")
+    fair_use = settings.pass_fair_use_octets
+    found = best_mappings(provider, capabilities_of(provider), [offer], chosen, "NG", fair_use)
     if not found:
         raise BUNDLE_UNFIT(
             f"{provider} has no bundle {bundle_id} that serves {offer_id}: it needs a stated volume, this country, "
             "and days that do not begin with the order or the installation of a free session"
         )
     return found[0]
+
+
+def _naira(kobo: int | None) -> str:
+    from kswifi.kernel.quantities import format_naira
+
+    return "unknown" if kobo is None else format_naira(kobo)
 
 
 async def _orders(everything: bool) -> list[dict[str, Any]]:

@@ -199,14 +199,27 @@ def _committed_text(committed: "Committed", daily_kobo: int | None, monthly_kobo
 
 
 def plan(
-    users: Annotated[int, typer.Option(min=1, max=10**9, help="How many people order it.")],
-    free_gb: Annotated[int, typer.Option(min=1, max=1000, help="Free GB for each of them in the month.")],
-    cost_per_gb: Annotated[int, typer.Option(min=0, max=10**9, help="What a GB costs you, in kobo.")],
+    users: Annotated[int | None, typer.Option(min=1, max=10**9, help="How many people order it.")] = None,
+    free_gb: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Free GB for each of them in the month.")
+    ] = None,
+    cost_per_gb: Annotated[int | None, typer.Option(min=0, max=10**9, help="What a GB costs you, in kobo.")] = None,
+    passes: Annotated[
+        bool, typer.Option("--pass", help="Instead: what a pass brings and costs through data providers.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Calculate the cost of a month of free data in advance."""
+    """Calculate the cost of a month of free data in advance; or with --pass, of a pass in resold mode.
+
+    With --pass the exit status is 1 where no pass is sold.
+    """
+    from kswifi.cli.money.passes import plan_passes
     from kswifi.free_data.plan import octets_of, plan_month
 
+    if passes:
+        raise typer.Exit(plan_passes(as_json=as_json))
+    if users is None or free_gb is None or cost_per_gb is None:
+        raise typer.BadParameter("give --users, --free-gb and --cost-per-gb, or --pass")
     made = plan_month(users, octets_of(free_gb), cost_per_gb)
     print(json.dumps(asdict(made)) if as_json else plan_text(made))
 
