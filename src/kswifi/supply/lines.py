@@ -111,12 +111,14 @@ class SuppliedLines:
         mine = [it for it in esims_of(connection, user_id) if it.kind is LineKind.OWN_LINE]
         line = mine[0] if mine else add_supplied_line(connection, user_id, LineKind.OWN_LINE, self._random_bytes)
         sealed = store.seal_msisdn(self._supply.vault, line.esim_id, msisdn)
+        digest = store.number_digest(self._supply.vault, msisdn)
         if mine:
             now = transaction_instant(connection)
             store.change_line(
                 connection,
                 line.esim_id,
                 sealed_msisdn=sealed,
+                msisdn_digest=digest,
                 network=network,
                 verified_at=now,
                 consent_at=now,
@@ -131,6 +133,7 @@ class SuppliedLines:
                 pauses=False,
                 network=network,
                 sealed_msisdn=sealed,
+                msisdn_digest=digest,
             )
             set_supplied_state(connection, line.esim_id, ProfileState.INSTALLED)
         return line
@@ -148,8 +151,11 @@ class SuppliedLines:
             reserve_kobo(self._supply.rates, it.price) * portions(allowance, it.bundle_octets) for it in fitting
         )
 
-    def require_bundle(self, connection: Connection, offer: Offer) -> None:
+    def require_bundle(self, connection: Connection, offer: Offer) -> int | None:
         """Refuse the order of an offer that no bundle serves now.
+
+        Return the most octets of one session, if they are limited.
+        A session on a profile has one bundle. So an uncapped offer gives sessions of the size of its bundle.
 
         Raises:
             BUNDLE_NOT_MAPPED: the operator has set none.
@@ -160,6 +166,9 @@ class SuppliedLines:
             raise BUNDLE_NOT_MAPPED("this offer cannot be delivered yet", offer_id=offer.id)
         if not any(it.in_stock for it in fitting):
             raise BUNDLE_SOLD_OUT("the provider has none of it at present: choose another", offer_id=offer.id)
+        if offer.allowance_octets is not None or self.delivers is Delivery.ONTO_LINE:
+            return None
+        return min(it.bundle_octets for it in fitting)
 
     def line(self, connection: Connection, line_id: str) -> ProviderLine:
         """Return a provider's line.
@@ -271,4 +280,4 @@ def forget_numbers(connection: Connection, user_id: str) -> None:
     """Delete the phone numbers of a user's lines, with the account."""
     for line in esims_of(connection, user_id):
         if line.kind is LineKind.OWN_LINE:
-            store.change_line(connection, line.esim_id, sealed_msisdn=None)
+            store.change_line(connection, line.esim_id, sealed_msisdn=None, msisdn_digest=None)

@@ -1,6 +1,5 @@
 """`kswifi vouchers ...`: make and manage vouchers of venues, also while the server runs."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.cli.money.budget import AsJson, Why, open_control_database
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -28,15 +28,19 @@ def make(
     budget: Annotated[
         str | None, typer.Option(help="The venue's budget that pays; none: the operator's budget or a sponsor's.")
     ] = None,
+    offer: Annotated[str | None, typer.Option(help="The free offer that they are good for; none: any.")] = None,
 ) -> None:
     """Make a batch of vouchers, each for one free session."""
+    from kswifi.catalogue.service import Catalogue
     from kswifi.cli.desk.opened import shell_operator
     from kswifi.desk.venues import make_vouchers
+    from kswifi.settings import load_settings
 
     async def work() -> None:
         async with open_control_database() as database:
+            one = None if offer is None else Catalogue.load(load_settings().offers_file).offer(offer)
             made = await database.write(
-                lambda connection: make_vouchers(connection, shell_operator(), venue, count, days, budget)
+                lambda connection: make_vouchers(connection, shell_operator(), venue, count, days, budget, one)
             )
         print(
             f"batch {made.batch_id}: {made.count} vouchers of {made.venue}, "
@@ -44,7 +48,7 @@ def make(
         )
         print(f"print them: kswifi vouchers sheet {made.batch_id} vouchers-{made.batch_id}.pdf")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("list")
@@ -69,7 +73,7 @@ def list_(as_json: AsJson = False) -> None:
         if not found:
             print("  no vouchers were made yet")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("sheet")
@@ -95,7 +99,7 @@ def sheet(
             raise VOUCHERS_REFUSED(f"{file} exists already") from None
         print(f"{file}: {batch.count} vouchers. Each is worth a session: keep it as you keep cash.")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("revoke")
@@ -111,7 +115,7 @@ def revoke(batch_number: BatchNumber, reason: Why = "revoked at the server") -> 
             )
         print(f"batch {batch.batch_id} of {batch.venue} is revoked")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def _codes() -> "VoucherCodes":

@@ -1,4 +1,4 @@
-/*f64b95facb466e3f1e9b367cf3764a87f0f9a5ed3fd4c36b4af6405fc3a46f0e*/
+/*cf4c1db6c63398e039abf086f68eed6b1dc9a58e021f4a88e3baf69429134636*/
 var e=`
 back Back
 cancel Cancel
@@ -218,6 +218,7 @@ title Session Active
 lead The network reported it {age}.
 
 line.
+title Your line
 on The line is on.
 on_lead The session becomes active with the first data that flows.
 used_up Your last session is finished.
@@ -584,6 +585,12 @@ lead Your order of {since} is sent again by itself, and only one session is made
 remind.
 button Remind me in my calendar
 event KSWiFi: free data is back
+
+usage.
+title My use
+
+standing.
+title Download by itself
 
 gifts.
 title Gifts
