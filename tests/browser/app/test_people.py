@@ -158,3 +158,26 @@ def test_a_background_sync_orders_what_is_due_and_the_app_downloads_it(kswifi: K
         kswifi.lab("/phone/line", {"on": False})
         kswifi.lab("/phone/wifi", {"on": True})
         app.open("home").sees("Stored sessions", seconds=40)
+
+
+@pytest.mark.soak
+def test_a_part_of_a_session_is_shared_with_another_esim_of_the_same_account(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    with device(browser, kswifi.origin, **SMALL) as app:
+        app.open().register()
+        app.store("3GB")
+        app.page.evaluate(
+            """() => new Promise((resolve) => { indexedDB.open("kswifi").onsuccess = (opened) => {
+            const store = opened.target.result.transaction("kv", "readwrite").objectStore("kv");
+            store.put(true, "new_esim").onsuccess = () => { opened.target.result.close(); resolve(); }; }; })"""
+        )
+        app.open("home").heading("Your internet")
+        app.store("1GB")
+        app.open("gifts").heading("Gifts")
+        app.link(re.compile("^Give some away 3 GB"))
+        app.page.get_by_role("button", name=re.compile("^My eSIM")).click()
+        app.button("Move it to that eSIM")
+        app.heading("Session ready for activation")
+        app.open("gifts").sees("To another eSIM of yours. It is there.")
+        app.sees("1.5 GB left")

@@ -35,6 +35,7 @@ const TAB_OF = {
   move: "settings",
   standing: "settings",
   usage: "settings",
+  line: "home",
   device: "help",
   venues: "help",
 };

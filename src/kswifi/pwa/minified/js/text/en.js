@@ -1,4 +1,4 @@
-/*cf4c1db6c63398e039abf086f68eed6b1dc9a58e021f4a88e3baf69429134636*/
+/*9482bf10d99b082f18c777f1b25d9ffde1c473093f454f6535e32da52499324f*/
 var e=`
 back Back
 cancel Cancel
@@ -559,6 +559,10 @@ offline What works offline?
 offline.text Your sessions, what is left, how to switch the line on, this help. What you ask for is sent later.
 several Can I keep several sessions?
 several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and whether the next one follows by itself.
+gift Can I give data to somebody?
+gift.text Yes: open a stored session and choose Give some away. Send the link; who claims it stores it on an eSIM.
+auto Can my next session come by itself?
+auto.text Yes, on WiFi: under You, Download by itself.
 pass How do I buy the pass?
 pass.text Choose Unlimited, see what it gives, and pay at the checkout.
 alerts Am I told before it runs out?
