@@ -21,9 +21,11 @@ def kyc(
     """Set how far an account's owner has been identified (KSWIFI_FREE_KYC_LEVEL asks for it before an order)."""
     from sqlalchemy import select
 
-    from kswifi.accounts.kyc import set_kyc_level
+    from kswifi.accounts.kyc import kyc_level, set_kyc_level
     from kswifi.accounts.model import parse_identifier
     from kswifi.accounts.sql import user_account
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.audit import record
 
     async def work() -> None:
         who = parse_identifier(identifier)
@@ -34,7 +36,10 @@ def kyc(
                 user_id = connection.scalar(select(user_account.c.user_id).where(column == str(who)))
                 if user_id is None:
                     raise NOTHING_HERE(f"no account has {who}")
+                before = {"kyc_level": kyc_level(connection, user_id)}
                 set_kyc_level(connection, user_id, level)
+                after = {"kyc_level": level}
+                record(connection, shell_operator(), "accounts kyc", user_id, before=before, after=after)
 
             await database.write(change)
         print(f"{who}: KYC level {level}")

@@ -28,3 +28,4 @@ UNKNOWN_CLUSTER = Refusal("unknown_cluster", "The account shares no mark with en
 UNKNOWN_ACTION = Refusal("unknown_action", "There is no such action on many accounts.", status=404)
 ACTION_UNDONE = Refusal("action_undone", "The action on many accounts was undone before.", status=409)
 TOO_MANY_ACCOUNTS = Refusal("too_many_accounts", "One action takes fewer accounts.", status=422)
+NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "Nothing is to be sent back by hand.", status=409)

@@ -1,4 +1,4 @@
-"""Vouchers of venues, made and revoked by the operator's staff."""
+"""Venues and their vouchers, changed by the operator's staff."""
 
 from datetime import timedelta
 
@@ -9,6 +9,8 @@ from kswifi.desk.audit import checked_reason, record
 from kswifi.desk.roles import Operator, Permission
 from kswifi.free_data.budgets import find_budget
 from kswifi.free_data.model import BudgetKind
+from kswifi.venues.model import Venue
+from kswifi.venues.service import add_venue, remove_venue
 from kswifi.vouchers.batches import make_batch, revoke_batch
 from kswifi.vouchers.errors import VOUCHER_BATCH_INVALID
 from kswifi.vouchers.model import Batch
@@ -44,3 +46,27 @@ def revoke_vouchers(connection: Connection, operator: Operator, batch_id: int, r
     revoked = revoke_batch(connection, batch_id)
     record(connection, operator, "vouchers revoke", f"batch {batch_id}", reason=reason, after={"revoked": True})
     return revoked
+
+
+def list_venue(connection: Connection, operator: Operator, name: str, area: str, hours: str) -> Venue:
+    """Add a venue to the list in the app.
+
+    Raises:
+        VENUE_INVALID, ROLE_MAY_NOT
+    """
+    operator.require(Permission.CHANGE_MONEY)
+    added = add_venue(connection, name, area, hours)
+    facts = {"name": added.name, "area": added.area, "hours": added.hours}
+    record(connection, operator, "venues add", f"venue {added.venue_id}", after=facts)
+    return added
+
+
+def unlist_venue(connection: Connection, operator: Operator, venue_id: int) -> None:
+    """Remove a venue from the list in the app.
+
+    Raises:
+        UNKNOWN_VENUE, ROLE_MAY_NOT
+    """
+    operator.require(Permission.CHANGE_MONEY)
+    remove_venue(connection, venue_id)
+    record(connection, operator, "venues remove", f"venue {venue_id}")

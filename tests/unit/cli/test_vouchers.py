@@ -36,6 +36,12 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def recorded() -> list[tuple[str, str]]:
+    """Return the commands of the audit trail with their subjects, in order."""
+    found = json.loads(call("audit", "list", "--json"))["actions"]
+    return [(it["command"], it["subject"]) for it in reversed(found)]
+
+
 def test_a_batch_is_made_listed_printed_and_revoked(installation: Path) -> None:
     assert "no vouchers" in call("vouchers", "list")
     call("budget", "set", "cafe", "--kind", "venue", "--total-kobo", "100000")
@@ -53,11 +59,12 @@ def test_a_batch_is_made_listed_printed_and_revoked(installation: Path) -> None:
     assert "revoked" in call("vouchers", "list")
     assert refusal("vouchers", "sheet", "1", str(installation / "again.pdf")) == "vouchers_refused"
     assert refusal("vouchers", "revoke", "2") == "unknown_voucher_batch"
+    assert recorded() == [("budget set", "cafe"), ("vouchers make", "batch 1"), ("vouchers revoke", "batch 1")]
 
 
 def test_only_a_venues_budget_pays_for_vouchers() -> None:
     call("budget", "set", "operator", "--total-kobo", "100000")
-    for budget, code in (("operator", "vouchers_refused"), ("nobody", "unknown_budget")):
+    for budget, code in (("operator", "voucher_batch_invalid"), ("nobody", "unknown_budget")):
         assert refusal("vouchers", "make", "--venue", "a", "--count", "1", "--budget", budget) == code
 
 
@@ -73,9 +80,10 @@ def test_a_deposit_is_booked_once_by_the_banks_reference(installation: Path) -> 
         assert "₦1,000 paid in" in call("budget", "deposit", "cafe", "--kobo", "100000", "--reference", "GTB 17")
     assert asyncio.run(booked()) == (100_000, -100_000)
     assert refusal("budget", "deposit", "cafe", "--kobo", "1", "--reference", "GTB 17") is not None
-    assert refusal("budget", "deposit", "operator", "--kobo", "1", "--reference", "x") == "nothing_here"
+    assert refusal("budget", "deposit", "operator", "--kobo", "1", "--reference", "x") == "budget_invalid"
     assert refusal("budget", "deposit", "nobody", "--kobo", "1", "--reference", "x") == "unknown_budget"
     assert asyncio.run(booked()) == (100_000, -100_000)
+    assert recorded()[2:] == [("budget deposit", "cafe")] * 2  # the second gave the same entry
 
 
 def test_venues_are_added_listed_and_removed() -> None:

@@ -69,7 +69,12 @@ def test_budgets_are_set_shown_stopped_and_resumed_by_command(
     shown = call("budget", "show")
     assert "STOPPED: until Monday" in shown
     assert "committed today ₦0 of ₦100, this month ₦0\n" in shown
-    call("budget", "resume")
+    call("budget", "resume", "--reason", "it is Monday")
+    trail = json.loads(call("audit", "list", "--limit", "2", "--json"))["actions"]
+    assert [(it["command"], it["reason"]) for it in trail] == [
+        ("budget resume", "it is Monday"),
+        ("budget stop", "stopped at the server"),
+    ]
     shown = json.loads(call("budget", "show", "--json"))
     assert [it["budget_id"] for it in shown["budgets"]] == ["operator", "acme"]
     assert (shown["budgets"][0]["daily_kobo"], shown["stopped"], shown["waiting"]) == (10_000, None, 0)

@@ -25,6 +25,7 @@ budget_app = typer.Typer(help="Budgets of free data, and its kill switch.", no_a
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; left out, it stays as it is: none at first.")]
+Why = Annotated[str, typer.Option("--reason", help="Why: the audit trail keeps it.")]
 NOTHING_HERE = Refusal("nothing_here", "There is no database, or nobody of that name in it.")
 
 
@@ -57,9 +58,12 @@ def set_(
     daily_kobo: Kobo = None,
     monthly_kobo: Kobo = None,
     without_ceilings: Annotated[bool, typer.Option("--without-ceilings", help="Lift its ceilings first.")] = False,
+    reason: Why = "set at the server",
 ) -> None:
     """Create or change a budget; its total cannot be less than the reserved and spent amounts."""
-    from kswifi.free_data.budgets import budgets, set_budget
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.budgets import change_budget
+    from kswifi.free_data.budgets import budgets
     from kswifi.free_data.unlimited_cost_warnings import NO_COST
     from kswifi.settings import load_settings
 
@@ -74,7 +78,9 @@ def set_(
                 ceilings = [
                     old if new is None else new for old, new in zip(kept, (daily_kobo, monthly_kobo), strict=True)
                 ]
-                return set_budget(connection, name, kind, total_kobo, *ceilings)
+                daily, monthly = ceilings
+                operator = shell_operator()
+                return change_budget(connection, operator, name, kind, total_kobo, daily, monthly, reason)
 
             budget = await database.write(change)
         print(f"{name}: {format_naira(budget.total_kobo)}, of which {format_naira(budget.left_kobo)} are left")
@@ -95,52 +101,45 @@ def deposit(
     ],
 ) -> None:
     """Book a payment from a sponsor or a venue; `budget set` decides how much of it free data may use."""
-    from kswifi.books.model import Account
-    from kswifi.books.service import post
-    from kswifi.free_data.budgets import find_budget
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.budgets import book_deposit
 
     async def work() -> None:
         async with open_control_database() as database:
-
-            def change(connection: "Connection") -> int:
-                budget = find_budget(connection, name)
-                if budget.kind is BudgetKind.OPERATOR:
-                    raise NOTHING_HERE(f"{name} is the operator's own: only sponsors and venues pay in")
-                return post(
-                    connection,
-                    reference=f"deposit:{name}:{reference}",
-                    kind="deposit",
-                    lines=[(Account.CASH_AT_BANK, kobo), (Account.SPONSORS_DEPOSITS, -kobo)],
-                    at=database.clock.now(),
-                )
-
-            number = await database.write(change)
+            number = await database.write(
+                lambda connection: book_deposit(connection, shell_operator(), name, kobo, reference)
+            )
         print(f"{name}: {format_naira(kobo)} paid in, entry {number} of the books")
 
     asyncio.run(work())
 
 
 @budget_app.command("stop")
-def stop(words: Annotated[str, typer.Argument(help="The answer to people who ask for free data.")]) -> None:
+def stop(
+    words: Annotated[str, typer.Argument(help="The answer to people who ask for free data.")],
+    reason: Why = "stopped at the server",
+) -> None:
     """Stop all free data at once; sessions that were given stay usable."""
-    from kswifi.free_data import budgets
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.budgets import set_stopped
 
     async def work() -> None:
         async with open_control_database() as database:
-            await database.write(lambda connection: budgets.stop(connection, words[:200]))
+            await database.write(lambda connection: set_stopped(connection, shell_operator(), words, reason))
         print("free data is stopped; `kswifi budget resume` gives it again")
 
     asyncio.run(work())
 
 
 @budget_app.command("resume")
-def resume() -> None:
+def resume(reason: Why = "resumed at the server") -> None:
     """Allow free data again."""
-    from kswifi.free_data import budgets
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.budgets import set_stopped
 
     async def work() -> None:
         async with open_control_database() as database:
-            await database.write(budgets.resume)
+            await database.write(lambda connection: set_stopped(connection, shell_operator(), None, reason))
         print("free data is given again")
 
     asyncio.run(work())

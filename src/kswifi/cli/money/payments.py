@@ -27,7 +27,6 @@ Reason = Annotated[str, typer.Option("--reason", help="Why: the audit trail keep
 
 _TEST_KEY: Final = "sk_test_"
 ONLY_A_REHEARSAL = Refusal("only_a_rehearsal", "The rehearsal gateway was given a key with which money moves.")
-NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send this payment back.")
 
 
 @payments_app.command("check")
@@ -101,38 +100,14 @@ def refund(reference: PaymentReference, reason: Reason) -> None:
 @payments_app.command("sent-back")
 def sent_back(
     reference: Annotated[str, typer.Argument(help="Of a payment that `check` lists as SEND BACK.")],
+    reason: Reason = "sent back from the bank",
 ) -> None:
     """Book that you have sent a payment, or an unclaimed receipt, back by hand from your bank."""
-    from kswifi.data_directory.layout import installation_of
-    from kswifi.database.engine import Database
-    from kswifi.payments.settling import refunded_by_hand
-    from kswifi.payments.store import find_payment
-    from kswifi.payments.unclaimed import unclaimed_sent_by_hand
-    from kswifi.settings import load_settings
+    from kswifi.cli.desk.opened import shell_operator, write
+    from kswifi.desk.payments import sent_back_by_hand
 
-    installation = installation_of(load_settings())
-
-    async def work() -> int:
-        database = Database(installation.database_url)
-        try:
-
-            def change(connection: "Connection") -> int:
-                if kobo := unclaimed_sent_by_hand(connection, reference):
-                    return kobo
-                payment = find_payment(connection, reference)
-                if payment.state != "refund_refused":
-                    raise NOTHING_TO_SEND_BACK(f"it is {payment.state}: nothing is to be sent back by hand")
-                return refunded_by_hand(connection, payment)
-
-            return await database.write(change)
-        finally:
-            await database.close()
-
-    if not installation.has_database:
-        raise NOTHING_TO_SEND_BACK(
-            f"there is no {installation.control_database}: name the data directory by KSWIFI_DATA_DIR"
-        )
-    print(f"{reference}: {asyncio.run(work())} kobo, sent back by hand")
+    kobo = write(lambda connection: sent_back_by_hand(connection, shell_operator(), reference, reason))
+    print(f"{reference}: {kobo} kobo, sent back by hand")
 
 
 @payments_app.command("rehearse")

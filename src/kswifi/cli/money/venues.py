@@ -21,11 +21,14 @@ def add(
     hours: Annotated[str, typer.Option(help="When it is open, like: daily 8 to 22.")],
 ) -> None:
     """Add a venue."""
-    from kswifi.venues.service import add_venue
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.venues import list_venue
 
     async def work() -> None:
         async with open_control_database() as database:
-            added = await database.write(lambda connection: add_venue(connection, name, area, hours))
+            added = await database.write(
+                lambda connection: list_venue(connection, shell_operator(), name, area, hours)
+            )
         print(f"venue {added.venue_id}: {added.name}, {added.area}, {added.hours}")
 
     asyncio.run(work())
@@ -55,11 +58,12 @@ def remove(
     venue_id: Annotated[int, typer.Argument(min=1, help="The venue, as `kswifi venues list` numbers it.")],
 ) -> None:
     """Remove a venue."""
-    from kswifi.venues.service import remove_venue
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.venues import unlist_venue
 
     async def work() -> None:
         async with open_control_database() as database:
-            await database.write(lambda connection: remove_venue(connection, venue_id))
+            await database.write(lambda connection: unlist_venue(connection, shell_operator(), venue_id))
         print(f"venue {venue_id} is removed")
 
     asyncio.run(work())

@@ -3,19 +3,15 @@
 import asyncio
 import json
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kswifi.cli.money.budget import AsJson, open_control_database
+from kswifi.cli.money.budget import AsJson, Why, open_control_database
 from kswifi.kernel.errors import Refusal
-from kswifi.vouchers.model import Batch
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from kswifi.vouchers.codes import VoucherCodes
 
 vouchers_app = typer.Typer(help="Vouchers of WiFi venues: one-use codes for free data.", no_args_is_help=True)
@@ -34,20 +30,14 @@ def make(
     ] = None,
 ) -> None:
     """Make a batch of vouchers, each for one free session."""
-    from kswifi.free_data.budgets import find_budget
-    from kswifi.free_data.model import BudgetKind
-    from kswifi.vouchers.batches import make_batch
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.venues import make_vouchers
 
     async def work() -> None:
         async with open_control_database() as database:
-
-            def change(connection: "Connection") -> Batch:
-                if budget is not None and find_budget(connection, budget).kind is not BudgetKind.VENUE:
-                    raise VOUCHERS_REFUSED(f"{budget} is no venue's budget: make one with --kind venue")
-                until = database.clock.now() + timedelta(days=days)
-                return make_batch(connection, venue, count, until, budget)
-
-            made = await database.write(change)
+            made = await database.write(
+                lambda connection: make_vouchers(connection, shell_operator(), venue, count, days, budget)
+            )
         print(
             f"batch {made.batch_id}: {made.count} vouchers of {made.venue}, "
             f"until {made.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -109,13 +99,16 @@ def sheet(
 
 
 @vouchers_app.command("revoke")
-def revoke(batch_number: BatchNumber) -> None:
+def revoke(batch_number: BatchNumber, reason: Why = "revoked at the server") -> None:
     """Revoke a batch: its vouchers can no longer be redeemed or used; ordered sessions stay."""
-    from kswifi.vouchers.batches import revoke_batch
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.desk.venues import revoke_vouchers
 
     async def work() -> None:
         async with open_control_database() as database:
-            batch = await database.write(lambda connection: revoke_batch(connection, batch_number))
+            batch = await database.write(
+                lambda connection: revoke_vouchers(connection, shell_operator(), batch_number, reason)
+            )
         print(f"batch {batch.batch_id} of {batch.venue} is revoked")
 
     asyncio.run(work())

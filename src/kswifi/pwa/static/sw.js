@@ -100,7 +100,7 @@ async function say(told) {
     body,
     icon: "/app/icons/icon-192.png",
     tag: `told ${told.session_id ?? told.change} ${told.what} ${told.percent ?? ""}`,
-    data: told.session_id ? `/#/session/${told.session_id}` : told.what === "session_due" ? "/" : "/#/security",
+    data: told.session_id ? `/#/session/${told.session_id}` : told.allowance_octets ? "/" : "/#/security",
   });
 }
 

@@ -445,12 +445,12 @@ export default `
     share {percent} % of your {size} session is used
     ends Your {size} session ends {day}
     finished Session finished: back to WiFi
-    gift_received {size} from a gift is on your eSIM
+    gift_received A gift of {size} is on your eSIM
     gift_claimed Your gift of {size} was claimed
-    gift_returned Your gift of {size} came back to you
-    move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+    gift_returned Your gift of {size} came back
+    move_asked Somebody asked to move your eSIM. Was it you?
     session_due Your next {size} is ready: tap on WiFi
-    security The sign-in of your account changed, or a new device signed in. Was it you?
+    security Your sign-in changed, or a new device signed in. Was it you?
 
   update.
     ready A new version is here.
@@ -470,7 +470,7 @@ export default `
     free_budget_gone The free data is used up for now
     free_data_stopped Free data is stopped for now
     free_data_not_started Free data has not started yet
-    account_held Free data is held until a person has looked: call support
+    account_held Free data is on hold: call support
     free_data_cooling_down A little later: you have just had one
     phone_not_verified Your phone number has to be verified first
     voucher_needed A voucher of a WiFi venue is needed first
@@ -496,7 +496,7 @@ export default `
     not_a_package This is not a session.
     package_version_unknown This session needs a newer app.
     package_cut_short A part of the session is missing: download it again.
-    package_surplus_octets The session was changed: there is something in it that does not belong there.
+    package_surplus_octets The session was changed: something in it does not belong there.
     package_manifest_damaged The session was changed after it was signed. It was refused.
     package_chunk_damaged A part of the session was changed. It was refused.
     package_unknown_key The session is not signed by this KSWiFi. It was refused.
@@ -526,7 +526,7 @@ export default `
     not_ready KSWiFi is starting. Try again in a moment.
     invalid_identifier Write it like 0803 123 4567 or ada@example.ng.
     invalid_number One of the numbers cannot be right. Check it.
-    invalid_request Something that you typed cannot be used. Check that it is neither empty nor too long.
+    invalid_request Something that you typed cannot be used: it is empty or too long.
     malformed_json This app is too old. Reload the page.
     malformed_request This app is too old. Reload the page.
     not_found There is nothing at this address.
@@ -605,9 +605,9 @@ export default `
     pause Can I pause?
     pause.text Yes, in the session. The line is held until you continue. The last day stays the same.
     offline What works offline?
-    offline.text Your sessions and what is left; the steps to switch the line on; this help. What you ask for is sent later.
+    offline.text Your sessions, what is left, how to switch the line on, this help. What you ask for is sent later.
     several Can I keep several sessions?
-    several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself.
+    several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and whether the next one follows by itself.
     pass How do I buy the pass?
     pass.text Choose Unlimited, see what it gives, and pay at the checkout.
     alerts Am I told before it runs out?
@@ -619,11 +619,11 @@ export default `
     trust How do I know a session is real?
     trust.text It is signed with KSWiFi's key, and your phone checks the signature itself. A changed session is refused.
     data How do I save data?
-    data.text Low-data mode under You makes the app ask less often. The app itself is loaded once.
+    data.text Low-data mode under You makes the app ask less often. The app is loaded once.
     install How do I install the eSIM?
     install.text Open the session and press Install the eSIM: one tap, a QR code or a code to type, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
     ate What ate my data?
-    ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, and update apps on WiFi only. The session's history shows the hours.
+    ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, and update apps on WiFi only. The history shows the hours.
     portal WiFi is on, but nothing loads
     portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. What you asked for then goes on by itself.
 
@@ -708,7 +708,7 @@ export default `
     button Install the app
 
   trouble.
-    full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.
+    full Your phone has no space left. The app forgets what is new when you close it. Free some space.
     closed Your browser lets the app keep nothing: a private window, perhaps. It forgets all when you close it.
     portal This WiFi wants you to log in first.
     portal_lead Open your phone's WiFi settings, choose this network and log in. What you asked for goes on by itself then.

@@ -447,8 +447,8 @@ export default `
     gift_received {size} wey person dash you don enter your eSIM
     gift_claimed Person don collect your gift of {size}
     gift_returned Your gift of {size} don come back to you
-    move_asked Person wan move your eSIM go new phone. If no be you, cancel am now.
-    session_due Your next {size} don ready: tap am for WiFi
+    move_asked Person wan move your eSIM. Na you?
+    session_due Your next {size} ready: tap for WiFi
     security Your account sign-in change, or new device don sign in. Na you?
 
   update.
@@ -469,7 +469,7 @@ export default `
     free_budget_gone Free data don finish for now
     free_data_stopped Free data dey on hold for now
     free_data_not_started Free data never start yet
-    account_held We hold free data till person look am: call support
+    account_held Free data dey on hold: call support
     free_data_cooling_down Small time: you just collect one
     phone_not_verified Verify your phone number first
     voucher_needed You need voucher from WiFi place first
