@@ -307,10 +307,12 @@ class HeldUntil(_Effect, frozen=True, gc=False, tag=30):
 
 
 class HoldEnded(_Effect, frozen=True, gc=False, tag=31):
-    """The hold for one reason ended. The wallet may be held for others."""
+    """The hold for one reason ended, at its end or before. The wallet is still held for those that are left."""
 
     wallet_id: str
     reason: HoldReason
+    ends_at: int
+    left: tuple[HoldReason, ...]
     at: int
 
 

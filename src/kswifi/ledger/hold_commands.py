@@ -140,7 +140,8 @@ def hold_if_reached(work: Work, wallet_id: str) -> None:
 
 
 def _end(work: Work, wallet_id: str, reason: HoldReason) -> None:
-    work.emit(fx.HoldEnded(wallet_id, reason, work.at))
+    left = tuple(sorted(reasons_of(work.state.wallets[wallet_id].hold) - {reason}))
+    work.emit(fx.HoldEnded(wallet_id, reason, work.state.hold_ends[wallet_id, reason], left, work.at))
 
 
 def _remember(work: Work, command: do.Command) -> Outcome:
