@@ -20,7 +20,12 @@ async def test_a_gift_from_its_offer_to_both_statements(tmp_path: Path) -> None:
         again = await api.post(GIFTS, body, "one-and-the-same-key")
         assert again.json() == offered.json()
         gift = offered.json()
-        assert (gift["state"], gift["role"], gift["link"]) == ("offered", "giver", f"{ORIGIN}/gift#{gift['code']}")
+        assert (gift["state"], gift["role"], gift["link"]) == (
+            "offered",
+            "giver",
+            f"{ORIGIN}/#/gift/{gift['code']}",
+        )
+        assert gift["qr_code_svg"].startswith("<svg")
         path = f"{GIFTS}/{gift['code'].lower().replace('-', '')}"
         problem(await other.send("POST", f"{path}/claim", {}), 503, "gift_not_ready")
         await api.road.settle()
@@ -33,7 +38,7 @@ async def test_a_gift_from_its_offer_to_both_statements(tmp_path: Path) -> None:
             "claimed",
             "receiver",
         )
-        assert claimed.json()["code"] is None
+        assert (claimed.json()["code"], claimed.json()["qr_code_svg"]) == (None, None)
         problem(await api.page.send("DELETE", path), 409, "gift_taken")
         received = claimed.json()["session_id"]
         view = (await other.client.get(f"/api/v1/sessions/{received}")).json()

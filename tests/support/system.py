@@ -129,6 +129,36 @@ def journal_that_dies(when: tuple[str, int]) -> None:
     vars(ledger)["SqliteJournal"] = DyingJournal
 
 
+def purchase_that_dies(moment: str) -> None:
+    """Let the process die at its first paid call to a data provider.
+
+    "before" the call is sent, when it was "answered" and nothing of the answer is committed, or when the answer is
+    "settled" and its outbox entries still wait.
+    """
+    from kswifi.supply import buying, worker
+
+    class DyingBuying(buying.Buying):
+        is_paying = False
+
+        async def _call(self, provider: Any, read: Any) -> Any:
+            cancels = read.order.wants_cancel and read.order.state in buying._UNUSED
+            self.is_paying = cancels or (read.order.state == "unknown" and not read.order.looks)
+            self._die_at("before")
+            answer = await super()._call(provider, read)
+            self._die_at("answered")
+            return answer
+
+        async def work(self, reference: str) -> None:
+            await super().work(reference)
+            self._die_at("settled")
+
+        def _die_at(self, here: str) -> None:
+            if self.is_paying and moment == here:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    vars(worker)["Buying"] = DyingBuying
+
+
 def clock_that_jumps(path: str) -> None:
     """Let the server's wall clock be ahead by the seconds that a file holds."""
     from kswifi.bootstrap import clock

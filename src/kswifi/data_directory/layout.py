@@ -52,6 +52,7 @@ class Installation:
         self.ledger_journal = self.ledger_dir / "ledger.db"
         self.origin_state_id = data_dir / "origin-state-id"
         self.pki_dir = data_dir / "pki"
+        self.pki_not_needed = data_dir / "pki-not-needed"
         self.tls_dir = data_dir / "tls"
         self.lab_dir = data_dir / "lab"
         self.log_dir = data_dir / "log"
@@ -64,7 +65,8 @@ class Installation:
     def parts_in_order(self) -> tuple[Path, ...]:
         """The parts that must never be lost, in the order in which the first start makes them."""
         control = () if self._database_url else (self.control_database,)
-        return self.session_signing_key, self.subscriber_key, *control, self.pki_dir, self.ledger_journal
+        pki = () if self.pki_not_needed.is_file() else (self.pki_dir,)
+        return self.session_signing_key, self.subscriber_key, *control, *pki, self.ledger_journal
 
     @property
     def database_url(self) -> str | URL:
@@ -107,6 +109,15 @@ class Installation:
                 data_dir=str(self.data_dir),
                 lost=", ".join(lost),
             )
+
+    def note_pki_not_needed(self) -> None:
+        """Note, unless there is a PKI, that data providers deliver profiles: a missing PKI is then not lost."""
+        if not _is_there(self.pki_dir) and not self.pki_not_needed.is_file():
+            write_owner_only(self.pki_not_needed, b"Data providers deliver the profiles (KSWIFI_MODE=resold).\n")
+
+    def note_pki_made(self) -> None:
+        """Note that there is a PKI from now on, whose loss must be found."""
+        self.pki_not_needed.unlink(missing_ok=True)
 
     def read_or_make(self, path: Path, make: Callable[[], bytes]) -> bytes:
         """Return the content of the file; if it does not exist, write what ``make`` returns, for its owner only."""

@@ -31,6 +31,9 @@ SCREENS: Final = (
     "venues",
     "device",
     "security",
+    "gift",
+    "gifts",
+    "move",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
 

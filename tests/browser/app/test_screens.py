@@ -131,6 +131,11 @@ def walk(app: AppPage, kswifi: Kswifi) -> list[str]:
     app.open("esim").heading("Sessions on this eSIM")
     app.sees(re.compile("Number 2 in the order"))
     see("27-esim-several")
+    app.open("gifts").heading("Gifts")
+    app.sees("I got a code")
+    see("46-gifts")
+    app.open("move").heading("New phone, lost phone, deleted eSIM")
+    see("47-move")
     page.goto(f"{app.origin}/lab")
     app.sees("What the card reports")
     app.sees("Signature checked on this phone")
@@ -176,7 +181,18 @@ def test_text_at_200_percent_fits_and_nothing_is_lost(kswifi: Kswifi, browser: B
         app.open().register()
         app.store()
         wrong = check_layout(app.page, "ready")
-        for screen in ("home", "choose", "activate", "esim", "session", "settings", "security", "help"):
+        for screen in (
+            "home",
+            "choose",
+            "activate",
+            "esim",
+            "session",
+            "settings",
+            "security",
+            "gifts",
+            "move",
+            "help",
+        ):
             app.open(screen)
             app.page.wait_for_timeout(300)
             wrong += check_layout(app.page, screen)

@@ -15,8 +15,10 @@ from kswifi.desk.incidents import current
 from kswifi.desk.notices import notices_of
 from kswifi.desk.roles import Role
 from kswifi.desk.staff import add_member, disable, invite_again, members, set_role
-from kswifi.esim.lines.service import find_esim
+from kswifi.esim.lines.service import esims_of, find_esim
 from kswifi.outbox.sql import domain_event
+from kswifi.people.move_model import MoveReason
+from kswifi.people.moves import MoveService
 from kswifi.sessions.disputes import find_dispute
 from tests.support.authenticator import Authenticator
 from tests.support.console import DISPUTE, ORIGIN, SHELL, Console, open_console
@@ -215,3 +217,7 @@ async def test_the_app_shows_incidents_frozen_lines_and_the_code_for_support(tmp
         await desk.post(f"/incidents/{running.incident_id}/end")
         console.road.clock.advance(timedelta(minutes=10))
         assert await kinds() == ["frozen"]
+        (line, *_) = await console.road.database.read(partial(esims_of, user_id=ADA))
+        ask = partial(MoveService().ask, user_id=ADA, esim_id=line.esim_id, why=MoveReason.LOST)
+        await console.road.database.write(ask)
+        assert await kinds() == ["move"], "support does not open a line again that is being moved"

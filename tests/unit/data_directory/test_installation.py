@@ -77,6 +77,26 @@ def test_a_first_start_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     again.close()
 
 
+def test_an_installation_without_profiles_of_its_own_needs_no_certificates(tmp_path: Path) -> None:
+    """In resold mode no certificates are made: it starts again, and its backup is whole."""
+    installation = whole_installation(tmp_path / "var")
+    installation.note_pki_not_needed()  # there are certificates: they stay a part that can be lost
+    assert installation.pki_dir in installation.parts_in_order
+    shutil.rmtree(installation.pki_dir)
+    installation.note_pki_not_needed()
+    installation.close()
+    Installation(tmp_path / "var").open().close()
+    archive = tmp_path / "backup.tar.gz"
+    backup(tmp_path / "var", archive)
+    restore(archive, tmp_path / "again")
+    again = Installation(tmp_path / "again").open()
+    assert not again.pki_dir.exists()
+    again.note_pki_made()
+    again.close()
+    with refused(INSTALLATION_DAMAGED, match="pki"):
+        Installation(tmp_path / "again").open()
+
+
 def test_certificates_may_be_there_before_everything_else(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     installation.pki_dir.mkdir()

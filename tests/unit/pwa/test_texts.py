@@ -7,7 +7,6 @@ import pytest
 from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.desk import errors as desk
 from kswifi.kernel.errors import statuses_of
-from kswifi.people import errors as people
 from kswifi.pwa.assets import STATIC
 from kswifi.supply import errors as supply
 
@@ -28,9 +27,10 @@ def texts(language: str) -> dict[str, str]:
             found[group + key] = text
         elif key:
             group = key
-    for name in ("device", "lab", "security"):
-        file = (STATIC / f"js/text/{name}.js").read_text(encoding="utf-8")
-        _, _, more = file.partition(f"export const {language} = ")
+    for path in sorted((STATIC / "js/text").glob("*.js")):
+        if path.stem in ("en", "pcm"):
+            continue
+        _, _, more = path.read_text(encoding="utf-8").partition(f"export const {language} = ")
         pairs = re.findall(r'"([a-z_][\w.]*)":\s*"((?:[^"\\]|\\.)*)"', more.partition("};")[0])
         assert not found.keys() & dict(pairs).keys()
         found |= dict(pairs)
@@ -70,8 +70,12 @@ NOT_FOR_THE_APP = {
     # answers to data providers, and of resold lines, for which the app has no screen yet
     "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "line_in_use",
     "pause_not_offered", "number_not_verified", "network_unknown", "not_a_provider_line", "no_exchange_rate",
+    # answers about standing orders and statements, for which the app has no screen yet
+    "no_statement", "statement_too_long",
+    "illegal_standing_order_transition", "unknown_standing_order", "standing_orders_off",
+    "standing_order_not_offered", "standing_order_not_due", "standing_order_needs_tap", "wifi_not_certain",
 }  # fmt: skip
-OTHER_DOORS = ((desk, "/api/v1/desk"), (people, "/api/v1/gifts"), (supply, "/installation"))
+OTHER_DOORS = ((desk, "/api/v1/desk"), (supply, "/installation"))
 """Capabilities that the app does not use yet, and the path at which it would."""
 
 

@@ -84,6 +84,9 @@ function size(octets, unlimited) {
   return `${Math.floor((octets / factor) * 100) / 100}${unit}`;
 }
 
+/** The screens of alerts that are about no session and not about the sign-in. @type {Record<string, string>} */
+const PLACES = { move_asked: "move", session_due: "standing" };
+
 /** Show an alert that came while no page was open. The server sends figures; the app has stored the texts. @param {any} told */
 async function say(told) {
   // If another device has signed this one out, show nothing and unsubscribe: the push service then answers 410.
@@ -100,7 +103,7 @@ async function say(told) {
     body,
     icon: "/app/icons/icon-192.png",
     tag: `told ${told.session_id ?? told.change} ${told.what} ${told.percent ?? ""}`,
-    data: told.session_id ? `/#/session/${told.session_id}` : told.allowance_octets ? "/" : "/#/security",
+    data: `/#/${PLACES[told.what] ?? (told.session_id ? `session/${told.session_id}` : "security")}`,
   });
 }
 

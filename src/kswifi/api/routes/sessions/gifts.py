@@ -14,6 +14,7 @@ from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import WHOLE, Instant, RequestBody, ResponseBody
 from kswifi.api.edge.session_dependencies import OnWifi, SessionServicesDep
 from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
+from kswifi.esim.lines.activation import qr_code_svg
 from kswifi.people.gifts import Wish
 from kswifi.people.model import OctetTransfer, TransferKind, TransferState
 from kswifi.people.store import gifts_of
@@ -70,7 +71,13 @@ class GiftView(ResponseBody):
     ]
     octets: int
     code: Annotated[str | None, Field(description="For the giver: anybody who has it can claim the gift.")]
-    link: Annotated[str | None, Field(description="For the giver: the app with the code, also as a QR code.")]
+    link: Annotated[
+        str | None,
+        Field(description="For the giver: the app with the code. No server is sent the part after `#`."),
+    ]
+    qr_code_svg: Annotated[
+        str | None, Field(description="For the giver, while it can be claimed: the link as an SVG document.")
+    ]
     session_id: Annotated[str | None, Field(description="Your session that it leaves or reaches.")]
     valid_until: Annotated[
         Instant, Field(description="The octets are not valid later, for the giver or the receiver.")
@@ -219,6 +226,8 @@ def gift_view(transfer: OctetTransfer, user_id: str, origin: str) -> GiftView:
     """Return the view of a transfer for its giver or its receiver; only the giver sees the code."""
     gives = transfer.giver_id == user_id
     code = transfer.code if gives else None
+    link = None if code is None else f"{origin}/#/gift/{code}"
+    claimable = transfer.state in (TransferState.OFFERED, TransferState.SENT)
     return GiftView(
         transfer_id=transfer.transfer_id,
         kind=transfer.kind,
@@ -227,7 +236,8 @@ def gift_view(transfer: OctetTransfer, user_id: str, origin: str) -> GiftView:
         reason=transfer.reason,
         octets=transfer.octets,
         code=code,
-        link=None if code is None else f"{origin}/gift#{code}",
+        link=link,
+        qr_code_svg=None if link is None or not claimable else qr_code_svg(link),
         session_id=transfer.from_session_id if gives else transfer.to_session_id,
         valid_until=transfer.valid_until,
         created_at=transfer.created_at,

@@ -137,7 +137,8 @@ class NoticeView(ResponseBody):
     kind: Annotated[
         NoticeKind,
         Field(
-            description="incident: a disturbance; frozen: support has stopped a line; held: free data is held; "
+            description="incident: a disturbance; frozen: support has stopped a line; move: a move waits; "
+            "held: free data is held; "
             "caller_code: see `code`."
         ),
     ]

@@ -115,6 +115,7 @@ async def open_smdp(context: Context) -> Part:
     """Open our SM-DP+ on its sockets, and offer the orders of lines. In resold mode providers deliver profiles."""
     settings = context.settings
     if settings.mode == "resold":
+        context.installation.note_pki_not_needed()
         return Part()
     external = context.find(ExternalSmdp)
     smdp = make_smdp(
@@ -214,9 +215,11 @@ def installation_pki(installation: Installation, name: str, given: Path | None, 
         return load_folder(given)
     folder = installation.pki_dir
     if folder.is_dir() and any(folder.iterdir()):
+        installation.note_pki_made()
         return load_folder(folder)
     made = init_folder(
         folder, smdp_address=name, organization=ORGANIZATION, eid_prefix=EID_PREFIX, at=database.clock.now()
     )
+    installation.note_pki_made()
     _log.info("pki_made", folder=str(folder))
     return made

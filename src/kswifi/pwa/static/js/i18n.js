@@ -30,13 +30,13 @@ export function t(key, values) {
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => String(values[name])) : text;
 }
 
-/** Texts that came with a screen fetched on demand. @type {Record<string, Record<string, string>>[]} */
-const further = [];
-const ofFurther = () => Object.assign({}, ...further.flatMap((more) => [more.en, more[language.peek()]]));
+/** Texts that came with a screen fetched on demand. @type {Set<Record<string, Record<string, string>>>} */
+const further = new Set();
+const ofFurther = () => Object.assign({}, ...[...further].flatMap((more) => [more.en, more[language.peek()]]));
 
 /** Add the texts of a screen that is fetched on demand. @param {Record<string, Record<string, string>>} more by language */
 export function add(more) {
-  further.push(more);
+  further.add(more);
   texts.value = { ...texts.value, ...ofFurther() };
 }
 

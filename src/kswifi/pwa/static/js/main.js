@@ -30,6 +30,9 @@ const TAB_OF = {
   pass: "home",
   account: "settings",
   security: "settings",
+  gift: "settings",
+  gifts: "settings",
+  move: "settings",
   device: "help",
   venues: "help",
 };
@@ -78,7 +81,7 @@ const Trouble = () => html`
 function App() {
   const name = asked();
   const { id } = route.value;
-  const needsAccount = !account.value && !["help", "account", "settings", "device", "venues"].includes(name);
+  const needsAccount = !account.value && !["help", "account", "settings", "device", "venues", "gift"].includes(name);
   const [failed, setFailed] = useState("");
   const shown = needsAccount ? (name === "home" ? "home" : "account") : name;
   useEffect(() => {

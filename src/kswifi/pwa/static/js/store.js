@@ -125,7 +125,8 @@ export function fromServer(raw) {
     reason: raw.state_reason,
     allowance_octets: raw.allowance_octets,
     used_octets: used,
-    left_octets: leftOf(raw.allowance_octets, used),
+    sent_octets: raw.sent_octets,
+    left_octets: leftOf(raw.allowance_octets, used + raw.sent_octets),
     waits: waitsForPart(raw.balance),
     ordered_at: instant(raw.ordered_at) ?? 0,
     valid_until: instant(raw.valid_until) ?? 0,
@@ -171,7 +172,7 @@ export function apply(news) {
   if (news.state) Object.assign(one, { state: news.state, reason: news.reason ?? null });
   if (news.used !== undefined) {
     one.used_octets = news.used;
-    one.left_octets = leftOf(one.allowance_octets, news.used);
+    one.left_octets = leftOf(one.allowance_octets, news.used + (one.sent_octets ?? 0));
     one.waits = waitsForPart(news);
     one.as_of = instant(news.as_of);
     if (news.used && one.as_of) one.seen ??= { at: one.as_of, used_octets: news.used };

@@ -24,6 +24,8 @@ export interface InternetSession {
   reason: string | null;
   allowance_octets: number | null;
   used_octets: number;
+  /** Given to others, or moved to another eSIM. A session that an older app has stored has none. */
+  sent_octets?: number;
   left_octets: number | null;
   /** Nothing can be used now, and the next part of it is not released yet. */
   waits: boolean;
@@ -176,7 +178,7 @@ export interface FreeRefusal {
 /** What is left of the free data, where the server tells it. */
 /** What the operator has to tell now. */
 export interface Notice {
-  kind: "incident" | "frozen" | "held" | "caller_code";
+  kind: "incident" | "frozen" | "move" | "held" | "caller_code";
   words: string;
   code: string | null;
   at: string | null;

@@ -133,6 +133,13 @@ export const CopyButton = ({ text, label, onDone }) =>
     <${Icon} name="copy" />
   </button>`;
 
+/** A line of a list that leads to another screen. @param {{icon: IconName, to: string, name: string, hint?: string}} props */
+export const Row = ({ icon, to, name, hint }) => html`<a class="item" href=${`#/${to}`}>
+  <span class="dot"><${Icon} name=${icon} /></span>
+  <span class="grow"><b>${name}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
+  <${Icon} name="chevron" />
+</a>`;
+
 /** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
 export const Switch = ({ label, hint, on, change: set }) => html`<label class="item">
   <span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>

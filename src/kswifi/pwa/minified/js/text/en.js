@@ -1,4 +1,4 @@
-/*0eb50781e63c13045090546ba3ef21a2819ac822813c705e8f292544c37d9452*/
+/*f64b95facb466e3f1e9b367cf3764a87f0f9a5ed3fd4c36b4af6405fc3a46f0e*/
 var e=`
 back Back
 cancel Cancel
@@ -175,44 +175,8 @@ again Ask for another code
 
 pass.
 title Unlimited pass
-lead As many sessions as you like, without a limit of gigabytes.
-days {days} days
-until Runs until {day}
 buy Buy for {price}
-extend Extend for {price}
 see First you see what it gives, then you pay.
-point.sessions {days} days from the moment it is paid, to the end of the last day.
-point.no_limit No limit on what you use.
-point.fair_use Fair use: {size} in all. The network ends it there.
-point.end Every session downloaded with it ends with it. Buying again adds days.
-point.refund Your money back while nothing of it is used.
-
-pay.
-sandbox SANDBOX
-sandbox_lead This is a rehearsal: no money moves.
-looking Looking at your payment…
-waits The payment is not settled yet. This page looks again by itself.
-go Pay {price}
-again Start again
-receipt Receipt
-pdf Receipt as PDF
-reference Number {reference}
-list Payments
-refund Ask for the money back
-refund_lead It goes back if nothing of the pass was used.
-state.intended Opening the checkout…
-state.pending Waiting for your payment
-state.settled Paid. Your pass runs.
-state.failed Not paid
-state.lapsed Not paid in time
-state.refund_asked Looking whether it was used…
-state.refunding The money is on its way back
-state.refunded The money went back
-state.refund_refused The money will be sent back by hand
-unknown This payment is not known here
-failed_lead The payment did not go through, and your pass did not begin. Start again, or ask us with the number below.
-begun You began to pay at {at} and have not finished.
-go_on Go on paying
 
 wait.
 lead The free data is used up for now. We can tell you when there is some again.
@@ -328,11 +292,6 @@ iccid eSIM (ICCID)
 key Signed with
 id Number
 units 1 GB is 1,000,000,000 bytes, counted both ways.
-for For
-paid Paid
-paid_at Paid at
-back Paid back
-by By
 
 proof.
 por the eSIM
@@ -487,10 +446,6 @@ phone_code_over This code does not hold any more: ask for another.
 phone_verified_elsewhere Another account has verified this number.
 phone_verification_not_set_up No messages are sent here yet.
 payment_required This one needs a pass.
-payment_not_opened The checkout could not be opened. Nothing was taken: try again.
-too_many_open_payments You have several payments open: finish one of them first.
-nothing_to_deliver There is nothing to download for a pass now, so none is sold.
-not_refundable This one cannot go back: something of it was used.
 not_on_wifi You are not on WiFi: downloading now would spend the session you are using.
 not_a_package This is not a session.
 package_version_unknown This session needs a newer app.
@@ -546,10 +501,6 @@ push_endpoint_refused Your browser's message service cannot be used.
 push_key_invalid Your browser's message service cannot be used.
 unknown_push_subscription Messages were off already.
 unknown_offer This offer is no longer there. Choose another.
-nothing_to_pay This one costs nothing.
-unknown_payment There is no such payment of yours. Look under Unlimited pass.
-illegal_payment_transition This is not possible for this payment any more.
-no_receipt There is no receipt yet: it was not paid.
 unknown_session There is no such session of yours.
 illegal_transition The session has moved on meanwhile. Look again.
 fair_use_reached Your pass has reached its fair-use limit.
@@ -634,12 +585,14 @@ remind.
 button Remind me in my calendar
 event KSWiFi: free data is back
 
+gifts.
+title Gifts
+give Give some away
+
 new_esim.
 next Your next session goes onto a new eSIM.
 undo Keep the old one
 title New or lost phone, or eSIM deleted?
-lead This session is tied to its eSIM. Give it back and download it again onto a new eSIM: nothing is lost while it is unused.
-begun This session has been used. Write to us: we look at what is left.
 button Give back and use a new eSIM
 
 refused.

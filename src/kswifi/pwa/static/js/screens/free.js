@@ -13,10 +13,10 @@ import { Heading, html, Icon, Note } from "../ui.js";
 
 const CODES = "/api/v1/phone-verifications";
 
-/** @param {string} text */
-function done(text) {
+/** @param {string} text @param {string} [next] */
+function done(text, next = "choose") {
   say(text);
-  go("choose", true);
+  go(next, true);
 }
 
 /** @param {string} code */
@@ -34,7 +34,8 @@ const Voucher = ({
 <//>`;
 
 /** Verify a phone number: ask for it, then for the code that was sent to it. A reload in between loses nothing. */
-function Phone() {
+/** @param {{next: string}} props the screen to show then */
+function Phone({ next: then }) {
   const [asked, setAsked] = useState(/** @type {Verification | null} */ (null));
   /** @param {Verification | null} next */
   const keep = (next) => {
@@ -77,7 +78,7 @@ function Phone() {
         await change(`${CODES}/${asked.verification_id}/confirm`, { code });
         await keep(null);
         await signedIn(await read("/api/v1/account"));
-        done(t("phone.verified"));
+        done(t("phone.verified"), then);
       }}
     >
       <h2>${t("phone.title")}</h2>
@@ -90,7 +91,7 @@ function Phone() {
   `;
 }
 
-/** @param {{id: string}} props the code of a voucher, or nothing */
+/** @param {{id: string}} props the code of a voucher, "phone" for somebody who wants to give data away, or nothing */
 export default function Free({ id }) {
   const [required, setRequired] = useState("");
   useEffect(
@@ -101,11 +102,12 @@ export default function Free({ id }) {
       ),
     [reachable.value],
   );
-  const phone = /phone/.test(required);
+  const gives = id === "phone";
+  const phone = gives || /phone/.test(required);
   return html`
-    <${Heading} title=${t("choose.allowance")} lead=${required && t(`free.${required}`)} back="#/choose" />
+    <${Heading} title=${t("choose.allowance")} lead=${required && !gives && t(`free.${required}`)} back=${gives ? "#/gifts" : "#/choose"} />
     ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
-    ${phone && !id && html`<${Phone} />`}
-    ${required && required !== "phone" && html`<${Voucher} typed=${id} quiet=${phone && !id} />`}
+    ${phone && (gives || !id) && html`<${Phone} next=${gives ? "gifts" : "choose"} />`}
+    ${required && required !== "phone" && !gives && html`<${Voucher} typed=${id} quiet=${phone && !id} />`}
   `;
 }

@@ -23,7 +23,7 @@ import {
   stateOf,
   storedInOrder,
 } from "../store.js";
-import { Chip, Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
+import { Chip, Heading, html, Icon, Insecure, Note, Row, Size } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
@@ -129,11 +129,7 @@ function Welcome() {
         ? html`<${Door} />`
         : html`
           <${ThreeSteps} />
-          <a class="item card" href="#/device">
-            <span class="dot"><${Icon} name="phone" /></span>
-            <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
-            <${Icon} name="chevron" />
-          </a>
+          <div class="list"><${Row} icon="phone" to="device" name=${t("device.title")} hint=${t("device.teaser")} /></div>
           <div class="act stick">
             <a class="btn wide" href="#/account/new">${t("account.sign_up")}</a>
             <a class="btn plain wide" href="#/account">${t("account.sign_in")}</a>
@@ -220,14 +216,9 @@ export default function Home() {
     ${
       pass.value?.active &&
       pass.value.ends_at &&
-      html`<a class="item card" href="#/pass">
-        <span class="dot"><${Icon} name="seal" /></span>
-        <span class="grow">
-          <b>${t("pass.title")}</b>
-          <span class="small soft">${t("until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</span>
-        </span>
-        <${Icon} name="chevron" />
-      </a>`
+      html`<div class="list">
+        <${Row} icon="seal" to="pass" name=${t("pass.title")} hint=${t("until", { day: lastDay(Date.parse(pass.value.ends_at)) })} />
+      </div>`
     }
     <${Recent} />
     ${stored.length > 0 && html`<${InstallApp} />`}

@@ -15,4 +15,7 @@ export const SCREENS = {
   venues: () => import("./venues.js"),
   device: () => import("./device.js"),
   security: () => import("./security.js"),
+  gift: () => import("./gift.js"),
+  gifts: () => import("./gifts.js"),
+  move: () => import("./move.js"),
 };

@@ -1,14 +1,18 @@
-// The seven-day pass: what it gives, its payment, and the state of each payment.
+// The seven-day pass: what it gives, its payment, and the state of each payment. It is fetched when it is first opened, because
+// nothing of it works without a network.
 
 import { change, newKey, Problem, read } from "../api.js";
 import * as db from "../db.js";
 import { formatNaira, formatOctets, lastDay, when } from "../format.js";
-import { t } from "../i18n.js";
+import { add, t } from "../i18n.js";
 import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
 import { loadPass, offers, pass, reachable, words } from "../store.js";
 import { Support } from "../support.js";
+import * as texts from "../text/pass.js";
 import { Heading, html, Icon, Note } from "../ui.js";
+
+add(texts);
 
 /**
  * @typedef {{reference: string, offer_id: string, title: string, amount_kobo: number, state: string, reason: string | null,

@@ -1,29 +1,15 @@
 import { Facts } from "../facts.js";
 import { formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
-import { startAnew } from "../install.js";
 import { Intent } from "../intent.js";
 import { Meter } from "../meter.js";
 import { beTold, pushHere, pushOn } from "../push.js";
 import { packageOf, SessionManager } from "../road.js";
 import { useEffect, useState } from "../state.js";
 import { endOf, stepsOf } from "../steps.js";
-import {
-  actions,
-  activity,
-  current,
-  isEnded,
-  isStored,
-  phone,
-  preferences,
-  say,
-  sessionOf,
-  stateOf,
-  storedInOrder,
-  words,
-} from "../store.js";
+import { actions, activity, current, isEnded, isStored, preferences, say, sessionOf, stateOf, storedInOrder, words } from "../store.js";
 import { Support } from "../support.js";
-import { Heading, html, Icon, Note } from "../ui.js";
+import { Heading, html, Icon, Note, Row } from "../ui.js";
 import Statement from "./statement.js";
 
 /** @import {InternetSession, VerifiedPackage} from "../types.d.ts" */
@@ -44,13 +30,11 @@ function Finished({ one }) {
   `;
 }
 
-/** Explain what to do after a new or lost phone, or a deleted eSIM. @param {{one: InternetSession}} props */
-const NewPhone = ({ one }) => html`<details class="card">
-  <summary>${t("new_esim.title")}<${Icon} name="chevron" /></summary>
-  <p class="soft">${t(one.state === "stored" ? "new_esim.lead" : "new_esim.begun")}</p>
-  ${one.state === "stored" && html`<button class="btn quiet wide" onClick=${() => startAnew(one)}>${t("new_esim.button")}</button>`}
-  <${Support} about=${one.session_id} />
-</details>`;
+/** Lead to giving some of it away, and to moving it to a new phone. @param {{one: InternetSession}} props */
+const Further = ({ one }) => html`<div class="list">
+  ${one.left_octets && html`<${Row} icon="wifi" to=${`gifts/${one.session_id}`} name=${t("gifts.give")} />`}
+  <${Row} icon="phone" to=${`move/${one.esim_id}`} name=${t("new_esim.title")} />
+</div>`;
 
 /** @param {{id: string}} props */
 export default function Session({ id }) {
@@ -139,7 +123,7 @@ export default function Session({ id }) {
         <p class="small soft" style="white-space:pre-line">${verified.terms}</p>
       </details>`
     }
-    ${!isEnded(one) && isStored(one) && !phone.value && html`<${NewPhone} one=${one} />`}
+    ${!isEnded(one) && isStored(one) && html`<${Further} one=${one} />`}
     <div class="act stick">
       ${
         one.state === "active" &&

@@ -9,7 +9,7 @@ import { go } from "../router.js";
 import { useEffect, useRef, useState } from "../state.js";
 import { account, environment, forget, prefer, preferences, reachable, say } from "../store.js";
 import { Support } from "../support.js";
-import { Heading, html, Icon, Insecure, Switch } from "../ui.js";
+import { Heading, html, Icon, Insecure, Row, Switch } from "../ui.js";
 
 /** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
 const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}>
@@ -57,11 +57,11 @@ export default function Settings() {
     <${Heading} title=${t("settings.title")} />
     ${
       who
-        ? html`<a class="item card" href="#/security">
-          <span class="dot"><${Icon} name="user" /></span>
-          <span class="grow"><b>${who.phone_number ?? who.email}</b><span class="small soft">${t("security.teaser")}</span></span>
-          <${Icon} name="chevron" />
-        </a>`
+        ? html`<div class="list">
+          <${Row} icon="user" to="security" name=${who.phone_number ?? who.email ?? ""} hint=${t("security.teaser")} />
+          <${Row} icon="wifi" to="gifts" name=${t("gifts.title")} />
+          <${Row} icon="phone" to="move" name=${t("new_esim.title")} />
+        </div>`
         : html`<a class="btn wide" href="#/account">${t("account.sign_in")}</a>`
     }
     <${Choice}
@@ -111,11 +111,7 @@ export default function Settings() {
       </ul>
       ${held !== null && !trouble.value && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}
     </section>
-    <a class="item card" href="#/device">
-      <span class="dot"><${Icon} name="phone" /></span>
-      <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
-      <${Icon} name="chevron" />
-    </a>
+    <div class="list"><${Row} icon="phone" to="device" name=${t("device.title")} hint=${t("device.teaser")} /></div>
     <${Support} />
     ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
     ${

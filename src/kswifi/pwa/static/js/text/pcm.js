@@ -175,44 +175,8 @@ export default `
 
   pass.
     title Unlimited pass
-    lead As many sessions as you want, no gigabyte limit.
-    days {days} days
-    until E go run till {day}
     buy Buy am for {price}
-    extend Add days for {price}
     see First you go see wetin e get, then you pay.
-    point.sessions {days} days from when you pay, till the last day end.
-    point.no_limit No limit for wetin you use.
-    point.fair_use Fair use: {size} for everything. Network go stop am there.
-    point.end Every session wey you download with am go end with am. Buy again, days go add.
-    point.refund You go collect your money back if you never use anything.
-
-  pay.
-    sandbox SANDBOX
-    sandbox_lead Na rehearsal be this: no money dey move.
-    looking We dey look your payment…
-    waits The payment never settle. This page dey look again by itself.
-    go Pay {price}
-    again Start again
-    receipt Receipt
-    pdf Receipt for PDF
-    reference Number {reference}
-    list Payments
-    refund Ask for your money back
-    refund_lead E go come back if you never use the pass.
-    state.intended We dey open the checkout…
-    state.pending We dey wait for your payment
-    state.settled You don pay. Your pass dey run.
-    state.failed You never pay
-    state.lapsed Time don pass, you no pay
-    state.refund_asked We dey check whether you use am…
-    state.refunding The money dey come back
-    state.refunded The money don go back
-    state.refund_refused Somebody go send the money back by hand
-    unknown We no know this payment
-    failed_lead The payment no go through, and your pass never start. Start again, or ask us with the number below.
-    begun You start to pay {at}, you never finish.
-    go_on Continue to pay
 
   wait.
     lead Free data don finish for now. We fit tell you when e come again.
@@ -328,11 +292,6 @@ export default `
     key Who sign am
     id Number
     units 1 GB na 1,000,000,000 bytes, we dey count go and come.
-    for For
-    paid You pay
-    paid_at Time wey you pay
-    back We pay back
-    by By
 
   proof.
     por the eSIM
@@ -488,10 +447,6 @@ export default `
     phone_verified_elsewhere Another account don verify this number.
     phone_verification_not_set_up Message never dey go out from here.
     payment_required This one need pass.
-    payment_not_opened The checkout no gree open. We no take anything: try again.
-    too_many_open_payments You get plenty payment wey open: finish one first.
-    nothing_to_deliver Nothing dey to download for pass now, so we no dey sell.
-    not_refundable This one no fit go back: you don use something.
     not_on_wifi You no dey for WiFi: if you download now e go chop the session wey you dey use.
     not_a_package This one no be session.
     package_version_unknown This session need newer app.
@@ -547,10 +502,6 @@ export default `
     push_key_invalid Your browser message service no fit work.
     unknown_push_subscription Message don dey off already.
     unknown_offer This offer no dey again. Choose another.
-    nothing_to_pay This one no cost anything.
-    unknown_payment You no get that payment. Look Unlimited pass.
-    illegal_payment_transition This one no fit happen for this payment again.
-    no_receipt Receipt never dey: nobody pay.
     unknown_session You no get that session.
     illegal_transition The session don move. Look again.
     fair_use_reached Your pass don reach the fair-use limit.
@@ -635,12 +586,14 @@ export default `
     button Remind me for my calendar
     event KSWiFi: free data don come back
 
+  gifts.
+    title Gifts
+    give Give person some
+
   new_esim.
     next Your next session go enter new eSIM.
     undo Keep the old one
     title New phone, lost phone, or eSIM don delete?
-    lead This session dey tied to the eSIM wey e dey inside. Return am, then download am again for new eSIM. Nothing go lost if you never use am.
-    begun You don use from this session, so e no fit move by itself. Write us: we go look wetin remain.
     button Return am, use new eSIM
 
   refused.

@@ -1,0 +1,96 @@
+"""Two phones: a gift goes from one to the other, and a session moves to a new phone."""
+
+import re
+from typing import Any
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.app.conftest import Kswifi
+from tests.support.app_page import PASSWORD, AppPage, device
+from tests.support.app_screens import check_screen
+
+SMALL: dict[str, Any] = {"viewport": {"width": 360, "height": 640}}
+
+
+def sign_in(app: AppPage, identifier: str) -> None:
+    app.open("account").heading("Welcome back")
+    app.page.get_by_label("Phone number or email").fill(identifier)
+    app.page.get_by_label("Password").fill(PASSWORD)
+    app.button("Sign In")
+    app.heading("Your internet")
+
+
+def test_a_gift_goes_to_somebody_who_has_no_account_yet(kswifi: Kswifi, browser: Browser) -> None:
+    wrong: list[str] = []
+    with device(browser, kswifi.origin, **SMALL) as giver, device(browser, kswifi.origin, **SMALL) as receiver:
+        giver.open().register()
+        giver.store()
+        giver.open("gifts").heading("Gifts")
+        giver.link(re.compile("^Give some away"))
+        giver.heading("Give some away")
+        slider = giver.page.get_by_role("slider", name="How much?")
+        expect(slider).to_have_attribute("aria-valuetext", "500 MB")
+        slider.press("ArrowRight")
+        giver.sees("You keep 450 MB")
+        wrong += check_screen(giver.page, "40-give", "own")
+        giver.button("Make the gift")
+        giver.sees("Waiting to be claimed, until")
+        assert giver.page.get_by_alt_text("QR code with the link").evaluate("(one) => one.naturalWidth") > 100
+        link = giver.page.get_by_text(re.compile(r"/#/gift/")).inner_text()
+        wrong += check_screen(giver.page, "41-gift-to-share", "own")
+        receiver.page.goto(link)
+        receiver.heading("Somebody gave you 550 MB")
+        wrong += check_screen(receiver.page, "42-gift-before-sign-up", "own")
+        receiver.register_from_here()
+        receiver.heading("Somebody gave you 550 MB")
+        receiver.button("Claim It")
+        receiver.heading("Session ready for activation")
+        receiver.open("home").sees("550")
+        giver.sees("Given. They can use it.")
+        giver.open("gifts").heading("Gifts")
+        giver.sees(re.compile("450 MB left"))
+        # Without a network the screen and the list are there.
+        giver.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        giver.page.reload()
+        giver.sees("Given. They can use it.")
+        giver.context.set_offline(True)
+        giver.page.reload()
+        giver.sees("Given. They can use it.")
+        giver.context.set_offline(False)
+    assert "\n".join(wrong) == ""
+
+
+def test_a_lost_phone_moves_once_the_owner_confirms_on_a_device_that_was_signed_in_before(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    wrong: list[str] = []
+    with device(browser, kswifi.origin, **SMALL) as old, device(browser, kswifi.origin, **SMALL) as new:
+        identifier = old.open().register()
+        old.store()
+        sign_in(new, identifier)
+        new.open("settings").heading("You")
+        new.link("New or lost phone, or eSIM deleted?")
+        new.heading("New phone, lost phone, deleted eSIM")
+        new.button("Stop the Old eSIM and Move")
+        new.sees("Say what happened.")
+        new.page.get_by_role("radio", name=re.compile("I have a new phone")).check()
+        new.sees("Giving it back is quicker than moving it.")
+        wrong += check_screen(new.page, "43-what-happened", "own")
+        new.button("Stop the Old eSIM and Move")
+        new.heading("Your move")
+        new.sees(re.compile("The move begins .*\\d"))
+        expect(new.page.get_by_role("button", name="Confirm on this device")).to_have_count(0)
+        new.page.get_by_label("Recovery code").fill("AAAA BBBB CCCC DDDD EEEE FFFF")
+        new.button("Confirm with the code")
+        new.sees("This did not confirm it")
+        wrong += check_screen(new.page, "44-move-waits", "own")
+        old.sees("A move to a new phone was asked for")
+        old.link("Details")
+        old.heading("Your move")
+        old.button("Confirm on this device")
+        new.heading("Your sessions are moving")
+        wrong += check_screen(new.page, "45-moving", "own")
+        new.button("Download onto This Phone")
+        new.heading("Session ready for activation")
+        new.open("move").sees("Moved to your new eSIM", seconds=30)
+    assert "\n".join(wrong) == ""
