@@ -1,4 +1,4 @@
-/*f64b95facb466e3f1e9b367cf3764a87f0f9a5ed3fd4c36b4af6405fc3a46f0e*/
+/*e1701495c6efae437f7e5ecd2705dcb38c47155b95097148ac7803223a3555da*/
 var e=`
 back Back
 cancel Cancel
@@ -408,6 +408,7 @@ gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back
 move_asked Somebody asked to move your eSIM. Was it you?
 session_due Your next {size} is ready: tap on WiFi
+limit_reached Your own limit for today is reached
 security Your sign-in changed, or a new device signed in. Was it you?
 
 update.
