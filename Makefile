@@ -4,6 +4,8 @@
 
 KSWIFI := .venv/bin/kswifi
 RUN := .venv/bin
+# Most tests wait for a server or a browser: four processes keep two cores busy. Long tests come first.
+AT_ONCE := -n 4 --dist loadgroup --no-loadscope-reorder
 
 help:
 	@echo 'make up      start KSWiFi here (server and lab), until Ctrl-C'
@@ -40,12 +42,12 @@ check: setup-dev
 
 test: setup-dev
 	@sh tools/test_needs.sh
-	$(RUN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(RUN)/python -m pytest $(AT_ONCE) $(TESTS)
 
 soak: setup-dev
 	@sh tools/test_needs.sh
-	$(RUN)/python -m pytest -n 2 --dist loadgroup -m soak --timeout 7200 $(TESTS)
-	DATABASE_OF_TESTS=postgresql $(RUN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/contract tests/e2e
+	$(RUN)/python -m pytest $(AT_ONCE) -m soak --timeout 7200 $(TESTS)
+	DATABASE_OF_TESTS=postgresql $(RUN)/python -m pytest $(AT_ONCE) tests/unit tests/contract tests/e2e
 	$(RUN)/python -m tools.every_python
 
 bench: setup

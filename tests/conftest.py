@@ -1,11 +1,15 @@
 """What holds for every test: asynchronous tests run on asyncio, each in an event loop of its own."""
 
 import os
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import postgresql
+
+TESTS: Final = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,14 +24,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--steps-twice", action="store_true", help="run every step of the database twice")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of SQLite's own file where the databases of the tests are on PostgreSQL."""
+    """Say which tests run in one process, and leave out those about SQLite's file on PostgreSQL."""
+    for item in items:
+        if (group := _group_of(item.path.relative_to(TESTS))) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
     if not postgresql.WANTED:
         return
     left_out = [item for item in items if item.get_closest_marker("sqlite")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+
+
+def _group_of(path: Path) -> str | None:
+    """Return the tests that run in the same process as those of this file; None for each test by itself.
+
+    What a file shares, a server or a card, is started once for it. All browser tests share a KSWiFi, so that they
+    are in two processes. Tests of e2e and simulation are long and share nothing.
+    """
+    if path.parts[0] == "browser":
+        return f"browser-{sum(path.name.encode()) % 2}"
+    return None if path.parts[0] in ("e2e", "simulation") else str(path)
 
 
 @pytest.fixture(scope="session")

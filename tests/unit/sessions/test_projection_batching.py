@@ -103,7 +103,7 @@ async def _tables(database: Database) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.mark.sqlite  # it copies the file
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 @given(
     steps=STEPS,
     paces=st.lists(PACES, min_size=3, max_size=3),
