@@ -26,13 +26,20 @@ class Client:
         """GET a page or file."""
         return self._http.get(path).raise_for_status()
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """POST a request. A client that gets no answer can send it again with the same Idempotency-Key."""
-        headers = {"X-CSRF-Token": self._csrf_token, "Idempotency-Key": str(uuid.uuid4())}
-        answer = self._http.post(path, json=body, headers=headers)
-        if answer.is_error:
-            raise SystemExit(f"{answer.status_code}: {answer.json()['detail']}")
-        return answer.json()
+    def post(self, path: str, body: dict[str, Any] | None = None, again_on: str = "") -> Any:
+        """POST a request. A client that gets no answer can send it again with the same Idempotency-Key.
+
+        It is sent again for a minute while the answer is the problem ``again_on``.
+        """
+        for _ in range(600):
+            headers = {"X-CSRF-Token": self._csrf_token, "Idempotency-Key": str(uuid.uuid4())}
+            answer = self._http.post(path, json=body, headers=headers)
+            if not answer.is_error:
+                return answer.json()
+            if answer.json()["code"] != again_on:
+                break
+            time.sleep(0.1)
+        raise SystemExit(f"{answer.status_code}: {answer.json()['detail']}")
 
     def until(self, path: str, *states: str) -> Any:
         """GET a document repeatedly until its state is one of these; give up after a minute."""
@@ -42,6 +49,15 @@ class Client:
                 return found
             time.sleep(0.1)
         raise SystemExit(f"{path} is still {found['state']}")
+
+    def once_there(self, path: str) -> Any:
+        """GET a document repeatedly while the server answers that it is not there yet (409)."""
+        for _ in range(600):
+            answer = self._http.get(path)
+            if answer.status_code != httpx2.codes.CONFLICT:
+                return answer.raise_for_status().json()
+            time.sleep(0.1)
+        raise SystemExit(f"{path} is still not there")
 
     def pay(self, *, press: bool) -> Any:
         """Start a payment for the pass, pay it if ``press``, wait for it, and return the settled payment."""

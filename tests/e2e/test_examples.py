@@ -1,5 +1,6 @@
 """The examples run as they stand, and so does a server that takes Paystack for its gateway."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 
 from kswifi.lab.ports import free_ports
+from tests.support.resold_system import resold_system
 from tests.support.system import WholeSystem, running_system
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -57,6 +59,17 @@ def test_give_back(system: WholeSystem) -> None:
     told = run("give_back.py", system.origin, "--pay")
     assert "refunded: 80000 kobo" in told
     assert "a pass runs: False" in told
+
+
+async def test_resell(tmp_path: Path) -> None:
+    async with resold_system(tmp_path, "esim_access") as (system, provider):
+        await asyncio.to_thread(system.start)
+        lines = (await asyncio.to_thread(run, "resell.py", system.origin, provider.origin)).splitlines()
+    assert lines[0].startswith("bought: 1073741824 octets, order ")
+    assert lines[1].startswith("scan this on the phone: LPA:1$")
+    assert lines[2] == "used at the provider: 1073741824 octets"
+    assert lines[3] == "used: 1000000000 octets, beyond the session: 73741824"
+    assert lines[4] == "the provider reports: depleted"
 
 
 def test_follow_events(system: WholeSystem, tmp_path: Path) -> None:

@@ -3,28 +3,19 @@
 import asyncio
 import hashlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from kswifi.bootstrap.rehearsal_key import read_rehearsal_key
-from kswifi.cli.up import SERVER_ALONE
-from kswifi.data_directory.layout import Installation
 from kswifi.lab.demo.app import PhoneApp, once_mapped
-from kswifi.lab.ports import free_ports
-from kswifi.lab.rehearsal.providers.engine import Rules
 from kswifi.lab.rehearsal.providers.faults import Call, Fault, Wrong
-from kswifi.lab.rehearsal.providers.server import ProviderConfig, RunningProvider, serving_provider
-from tests.support.system import PASSWORD, WholeSystem, control_rows, new_identifier, whole_system
+from kswifi.lab.rehearsal.providers.server import RunningProvider
+from tests.support.resold_system import resold_system
+from tests.support.system import PASSWORD, WholeSystem, control_rows, new_identifier
 
 _SECONDS: Final = 60.0
-_OFFER: Final = (
-    '[[offer]]\nid = "free-1gb"\ntitle = "1 GB"\nallowance_octets = 1000000000\nprice_kobo = 0\nvalid_days = 30\n'
-)
-_HOSTS: Final = ("host", "api_host", "rsp_host", "es2_host", "diameter_host", "metrics_host")
 MOMENTS: Final = ("before", "carried_out", "answered", "settled")
 """When the server dies: "carried_out" is after the provider bought the bundle, and before it answers."""
 
@@ -123,38 +114,12 @@ class Killed:
         assert (cost, total) == (sum(it[2] for it in ours), 0)
 
 
-@asynccontextmanager
-async def system_with_provider(folder: Path, name: str) -> AsyncIterator[Killed]:
-    """Give a server that is not started yet, and the provider that it rehearses with."""
-    offers = folder / "resold-offers.toml"
-    offers.write_text(_OFFER)
-    port = free_ports(("provider",))["provider"]
-    settings: dict[str, Any] = {
-        "mode": "resold",
-        "rehearsal_provider": name,
-        "data_providers": "",
-        "rehearsal_provider_port": port,
-        "offers_file": offers,
-        **dict.fromkeys(_HOSTS, "127.0.0.1"),
-    }
-    system = whole_system(folder, **settings)
-    system.names = SERVER_ALONE
-    installation = Installation(system.data_dir)
-    installation.rehearsal_provider_key.parent.mkdir(mode=0o700, parents=True)
-    rules = Rules(merges=name == "esim_access", same_line_seconds=0)
-    config = ProviderConfig(face=name, key=read_rehearsal_key(installation), rules=rules, port=port)
-    async with serving_provider(config) as running:
-        try:
-            yield Killed(system, running)
-        finally:
-            await asyncio.to_thread(system.stop)
-
-
 async def test_a_purchase_whose_answer_is_lost_in_a_kill_is_found_again(tmp_path: Path) -> None:
-    async with system_with_provider(tmp_path, "esim_go") as killed:
+    async with resold_system(tmp_path, "esim_go") as (system, running):
+        killed = Killed(system, running)
         for moment in ("carried_out", "answered"):
             await killed.buys_once(tmp_path, moment)
-            await asyncio.to_thread(killed.system.stop)
+            await asyncio.to_thread(system.stop)
 
 
 @pytest.mark.soak
@@ -163,5 +128,5 @@ async def test_a_purchase_whose_answer_is_lost_in_a_kill_is_found_again(tmp_path
 async def test_a_server_killed_around_a_paid_call_buys_once(tmp_path: Path, name: str, moment: str) -> None:
     if (name, moment) in (("esim_go", "before"), ("vtpass", "before")):
         pytest.skip("an order that never arrived is given up after ten minutes")
-    async with system_with_provider(tmp_path, name) as killed:
-        await killed.buys_once(tmp_path, moment)
+    async with resold_system(tmp_path, name) as (system, running):
+        await Killed(system, running).buys_once(tmp_path, moment)

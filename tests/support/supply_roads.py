@@ -25,6 +25,7 @@ from kswifi.lab.rehearsal.providers.server import ProviderConfig, RunningProvide
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.outbox.results import JobResult
+from kswifi.payments.rules import PassRules
 from kswifi.providers.data.registry import open_provider
 from kswifi.sessions.job_handlers import SessionHandlers
 from kswifi.sessions.line import ESIMSessionManager
@@ -134,7 +135,12 @@ async def _at_once(_seconds: float) -> None:
 
 @asynccontextmanager
 async def open_supply_road(
-    folder: Path, name: str, *, lag_seconds: int = 60, rules: Rules | None = None
+    folder: Path,
+    name: str,
+    *,
+    lag_seconds: int = 60,
+    rules: Rules | None = None,
+    passes: PassRules | None = None,
 ) -> AsyncIterator[SupplyRoad]:
     """Give a road with one user and a mapped catalogue; again in the folder, it goes on, the provider anew."""
     clock = ManualClock(START)
@@ -147,7 +153,7 @@ async def open_supply_road(
         if provider.capabilities.usage_lag_seconds is not None:
             provider.capabilities = replace(provider.capabilities, usage_lag_seconds=lag_seconds)
         try:
-            road = await _assemble(clock, database, ledger, provider, running)
+            road = await _assemble(clock, database, ledger, provider, running, passes)
             yield road
         finally:
             await provider.close()
@@ -155,7 +161,12 @@ async def open_supply_road(
 
 
 async def _assemble(
-    clock: ManualClock, database: Database, ledger: LedgerClient, provider: DataProvider, running: RunningProvider
+    clock: ManualClock,
+    database: Database,
+    ledger: LedgerClient,
+    provider: DataProvider,
+    running: RunningProvider,
+    passes: PassRules | None,
 ) -> SupplyRoad:
     def change(connection: Connection) -> None:
         connection.execute(
@@ -170,7 +181,8 @@ async def _assemble(
     lines = SuppliedLines(supply)
     free_data = FreeData(database, Marks(bytes(32)), None, lines.bundle_cost)
     manager = ESIMSessionManager(database)
-    await Upkeep(supply, catalogue.offers).look()
+    fair_use = None if passes is None else passes.fair_use_octets
+    await Upkeep(supply, catalogue.offers, fair_use_octets=fair_use).look()
     handlers = SessionHandlers(
         database,
         ledger,
@@ -190,7 +202,7 @@ async def _assemble(
         running=running,
         supply=supply,
         lines=lines,
-        downloads=SessionDownloadService(database, catalogue, lines, manager, free_data),
+        downloads=SessionDownloadService(database, catalogue, lines, manager, free_data, passes),
         free_data=free_data,
         jobs=jobs,
         worker=SupplyWorker(supply, sleep=_at_once),

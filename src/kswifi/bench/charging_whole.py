@@ -77,6 +77,7 @@ def run_whole_bench(bench: ChargingBench) -> dict[str, float | int | str]:
         environment |= {
             **{key: value for key, value in OWN_CORE_SETTINGS.items() if key != "KSWIFI_DIAMETER_PORT"},
             "KSWIFI_REGISTRATIONS_PER_HOUR": "100000",
+            "KSWIFI_IDENTIFIER_PROOF": "false",
             "KSWIFI_DATA_DIR": str(root / "data"),
         }
         Child.start("server", ["serve", "--as-child"], environment, root / "server.log").stop()  # makes its keys

@@ -1,11 +1,11 @@
 """`kswifi accounts kyc`: what an operator sets on accounts; the server may run."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kswifi.cli.money.budget import NOTHING_HERE, open_control_database
+from kswifi.cli.running import run_async
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -44,4 +44,4 @@ def kyc(
             await database.write(change)
         print(f"{who}: KYC level {level}")
 
-    asyncio.run(work())
+    run_async(work())

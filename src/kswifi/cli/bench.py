@@ -1,15 +1,27 @@
 """`kswifi bench ...`: measure performance."""
 
-import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from kswifi.cli.running import run_async
+
 bench_app = typer.Typer(help="Speed, as figures.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+Versus = Annotated[
+    str | None,
+    typer.Option(
+        "--vs",
+        metavar="REF",
+        help="Also measure another commit of this checkout, in turns, and print medians and ratios.",
+    ),
+]
+Rounds = Annotated[int, typer.Option(min=1, max=99, help="With --vs: how often each of both runs.")]
 
 
 @bench_app.callback()
@@ -24,18 +36,24 @@ def rsp(
     cards: Annotated[
         int, typer.Option(min=1, max=1_000, help="Cards that take a secured packet for each record.")
     ] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+    vs: Versus = None,
+    rounds: Rounds = 3,
+    as_json: AsJson = False,
 ) -> None:
     """Measure profile downloads with install notifications over TLS, and secured packets with their proofs.
 
     Downloads run against one server process. Packets run through the service in this process, with its database on
     disk.
     """
-    from kswifi.bench.packets import run_packets
-    from kswifi.bench.rsp_load import LoadPlan, run_load
 
-    figures = run_load(LoadPlan(clients, downloads, 3 * downloads))
-    _say({**figures, **run_packets(cards)}, as_json=as_json)
+    def run() -> Mapping[str, float | int | str]:
+        from kswifi.bench.packets import run_packets
+        from kswifi.bench.rsp_load import LoadPlan, run_load
+
+        return {**run_load(LoadPlan(clients, downloads, 3 * downloads)), **run_packets(cards)}
+
+    options = ["--clients", str(clients), "--downloads", str(downloads), "--cards", str(cards)]
+    _measure(run, ["rsp", *options], vs, rounds, as_json=as_json)
 
 
 @bench_app.command("charging")
@@ -53,22 +71,29 @@ def charging(
     whole: Annotated[
         bool, typer.Option("--whole", help="Load `kswifi serve` whole, with a stored session for each subscriber.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+    vs: Versus = None,
+    rounds: Rounds = 3,
+    as_json: AsJson = False,
 ) -> None:
     """Measure Gy requests answered per second, each durable first, their latency and the server's CPU time.
 
     One server process with all parts of charging, one load generator, ChargingSessions of 1 INITIAL, 8 UPDATEs and
     1 TERMINATION like those of a real core, a tenth of the messages in another order and size. Linux only.
     """
-    from kswifi.bench.charging import ChargingBench, run_bench
 
-    plan = ChargingBench(outstanding, seconds, subscribers, folder)
-    if whole:
-        from kswifi.bench.charging_whole import run_whole_bench
+    def run() -> Mapping[str, float | int | str]:
+        from kswifi.bench.charging import ChargingBench, run_bench
 
-        _say(run_whole_bench(plan), as_json=as_json)
-        return
-    _say(run_bench(plan), as_json=as_json)
+        plan = ChargingBench(outstanding, seconds, subscribers, folder)
+        if whole:
+            from kswifi.bench.charging_whole import run_whole_bench
+
+            return run_whole_bench(plan)
+        return run_bench(plan)
+
+    options = ["--outstanding", str(outstanding), "--seconds", str(seconds), "--subscribers", str(subscribers)]
+    options += ["--folder", str(folder.absolute()), *(["--whole"] if whole else [])]
+    _measure(run, ["charging", *options], vs, rounds, as_json=as_json)
 
 
 @bench_app.command("http")
@@ -78,16 +103,24 @@ def http(
         typer.Option(exists=True, dir_okay=False, help="Interpreter that runs the server."),
     ] = None,
     streams: Annotated[int, typer.Option(min=1, max=2_000, help="Event streams open at the same time.")] = 200,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+    vs: Versus = None,
+    rounds: Rounds = 3,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the server's CPU time for one HTTP request of each common kind, in about a minute.
 
     One server process in embedded mode, its data in a temporary folder; one client that sends one request at a
     time. Each row is the median of several rounds, in milliseconds of CPU time. Linux only.
     """
-    from kswifi.bench.http import HttpBench, run_bench
 
-    _say(run_bench(HttpBench(python=python or Path(sys.executable), streams=streams)), as_json=as_json)
+    def run() -> Mapping[str, float | int | str]:
+        from kswifi.bench.http import HttpBench, run_bench
+
+        return run_bench(HttpBench(python=python or Path(sys.executable), streams=streams))
+
+    if vs is not None and python is not None:
+        raise typer.BadParameter("--vs runs both commits with this interpreter: leave --python out")
+    _measure(run, ["http", "--streams", str(streams)], vs, rounds, as_json=as_json)
 
 
 @bench_app.command("charging-server", hidden=True)
@@ -99,7 +132,31 @@ def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_00
     def ready(what: Mapping[str, Any]) -> None:
         print(json.dumps(what), flush=True)
 
-    asyncio.run(run_charging_alone(load_settings(), subscribers, ready, sys.stdin.fileno()))
+    run_async(run_charging_alone(load_settings(), subscribers, ready, sys.stdin.fileno()))
+
+
+def _measure(
+    run: Callable[[], Mapping[str, float | int | str]],
+    arguments: Sequence[str],
+    vs: str | None,
+    rounds: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Run the bench here, or with ``vs`` the command line ``arguments`` of both commits; print the figures."""
+    if vs is None:
+        _say(run(), as_json=as_json)
+        return
+    from kswifi.bench.versus import run_versus
+
+    figures = run_versus(vs, rounds, arguments)
+    if as_json:
+        print(json.dumps(figures))
+        return
+    print(f"{'vs ' + figures.pop('vs')[:12]:36} {'vs':>12} {'here':>12} ratio")
+    print(f"{'rounds':36} {figures.pop('rounds'):>12}")
+    for name, row in figures.items():
+        print(f"{name:36} {row['vs']:>12g} {row['here']:>12g} {'-' if row['ratio'] is None else row['ratio']}")
 
 
 def _say(figures: Mapping[str, float | int | str], *, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """`kswifi cdr ...`: list and export charging data records, also while the server runs."""
 
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 
@@ -70,7 +70,7 @@ def list_records(
                         f"{format_octets(record.octets):>10}  {record.cause or 'open':12}  {record.session_id}"
                     )
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @cdr_app.command("show")
@@ -85,7 +85,7 @@ def show_record(session_id: Annotated[str, typer.Argument(help="The Diameter Ses
         hours = [hour_fields(it) for it in record.hours.values()]
         print(json.dumps(record_fields(record) | {"hours": hours}, indent=2))
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @cdr_app.command("export")
@@ -111,7 +111,7 @@ def export_records(
                     return await export_csv(database, wanted, out, hourly=hourly)
                 return await export_json_lines(database, wanted, out)
 
-    count = asyncio.run(work())
+    count = run_async(work())
     if output is not None:
         print(f"{count} records written to {output}")
 

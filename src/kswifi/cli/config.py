@@ -1,10 +1,11 @@
 """`kswifi config` and `kswifi doctor`: the settings in use, and the state of the installation."""
 
-import asyncio
 import os
 from typing import Annotated
 
 import typer
+
+from kswifi.cli.running import run_async
 
 
 def config(
@@ -26,6 +27,6 @@ def doctor(
     from kswifi.kernel.clock import SystemClock
     from kswifi.settings import load_settings
 
-    findings = asyncio.run(report.examine(load_settings(), SystemClock()))
+    findings = run_async(report.examine(load_settings(), SystemClock()))
     print(report.as_json(findings) + "\n" if as_json else report.as_lines(findings), end="")
     raise SystemExit(exit_status(findings))

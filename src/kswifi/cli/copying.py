@@ -1,12 +1,13 @@
 """`kswifi copy` and `kswifi restore-drill`: the continuous copy of the data directory, and its proof."""
 
-import asyncio
 import json
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from kswifi.cli.running import run_async
 
 
 def copy(
@@ -57,7 +58,7 @@ def restore_drill(
     from kswifi.kernel.clock import SystemClock
 
     clock = SystemClock()
-    found = asyncio.run(drill(source, scratch, clock))
+    found = run_async(drill(source, scratch, clock))
     age = None if found.at is None else round((clock.now() - found.at).total_seconds(), 3)
     if as_json:
         at = None if found.at is None else found.at.isoformat()

@@ -58,7 +58,10 @@ def run_resold_demo(offer_id: str | None, *, line: str | None, provider: str | N
     stamina.instrumentation.set_on_retry_hooks(())  # the teller reports retries
     identity = f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16)
     try:
-        with _system(folder, provider, line) as system, _phone(system, folder / "phone", teller) as road:
+        with (
+            resold_system(folder, provider, line) as system,
+            resold_phone(system, folder / "phone", teller) as road,
+        ):
             console.print(
                 f"[bold cyan]KSWiFi[/]: a session through {provider} (data in {folder})\n", soft_wrap=True
             )
@@ -133,7 +136,7 @@ def _line_of(provider: str) -> str:
 
 
 @contextmanager
-def _system(folder: Path, provider: str, line: str) -> Iterator[System]:
+def resold_system(folder: Path, provider: str, line: str) -> Iterator[System]:
     """Yield the running processes on free ports, with their data in the folder; stop them afterwards."""
     ports = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(_SERVER_PORTS).items()}
     of_network = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(PORTS).items()}
@@ -159,7 +162,7 @@ def _system(folder: Path, provider: str, line: str) -> Iterator[System]:
 
 
 @contextmanager
-def _phone(system: System, folder: Path, teller: Teller) -> Iterator[EsimRoad]:
+def resold_phone(system: System, folder: Path, teller: Teller) -> Iterator[EsimRoad]:
     """Yield a phone with an empty eSIM that reaches the provider's network, where there is one."""
     app = PhoneApp(str(system.children["server"].ready["origin"]))
     lab, network_server = system.children.get("lab"), system.children.get("network")

@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 from kswifi.kernel.quantities import format_octets
@@ -39,11 +37,14 @@ def verify_package_command(
     as_json: AsJson = False,
 ) -> None:
     """Check every octet of a package: format, signature, digests, card, validity; print what is wrong."""
+    from msgspec import to_builtins
+
+    from kswifi.kernel.clock import SystemClock
     from kswifi.session_package import read_key_set, verify_package_file
 
     package = verify_package_file(file, read_key_set(_keys(keys)), iccid, SystemClock().now())
     if as_json:
-        print(json.dumps({"verified": True, "kid": package.kid, **msgspec.to_builtins(package.manifest)}))
+        print(json.dumps({"verified": True, "kid": package.kid, **to_builtins(package.manifest)}))
     else:
         _show_package(file, package)
 
@@ -55,6 +56,9 @@ def show_package_command(
     as_json: AsJson = False,
 ) -> None:
     """Print the content of a package, with its activation code. It is verified, except that it may have expired."""
+    from msgspec import to_builtins
+
+    from kswifi.kernel.clock import SystemClock
     from kswifi.session_package import read_key_set, verify_package_file
 
     package = verify_package_file(file, read_key_set(_keys(keys)), None, None)
@@ -62,7 +66,7 @@ def show_package_command(
     if as_json:
         held = {
             "kid": package.kid,
-            **msgspec.to_builtins(manifest),
+            **to_builtins(manifest),
             "expired": expired,
             "activation": dict(package.activation),
             "session_record": None if package.session_record is None else package.session_record.hex(),
@@ -86,10 +90,12 @@ def show_package_command(
 @ledger_app.command("verify")
 def verify_ledger(as_json: AsJson = False) -> None:
     """Check every record and digest, every sum, and every snapshot; exit status 1 if anything is damaged."""
+    from msgspec import to_builtins
+
     from kswifi.ledger import inspect as ledger
 
     found = ledger.verify(_ledger_dir())
-    _print(msgspec.to_builtins(found), as_json)
+    _print(to_builtins(found), as_json)
     if found.damage:
         raise SystemExit(1)
 
@@ -100,21 +106,25 @@ def show_wallet(
     as_json: AsJson = False,
 ) -> None:
     """Show a wallet with its accounts and reservations."""
+    from msgspec import to_builtins
+
     from kswifi.ledger import inspect as ledger
 
     folder = _ledger_dir()
     shown = ledger.show(folder, wallet_id=identifier) or ledger.show(folder, account_id=identifier)
     if shown is None:
         raise SystemExit(f"kswifi: the ledger knows no wallet or account {identifier}")
-    _print(msgspec.to_builtins(shown), as_json)
+    _print(to_builtins(shown), as_json)
 
 
 @ledger_app.command("replay")
 def replay_ledger(as_json: AsJson = False) -> None:
     """Replay the journal from its first record, and count its contents."""
+    from msgspec import to_builtins
+
     from kswifi.ledger import inspect as ledger
 
-    _print(msgspec.to_builtins(ledger.replay(_ledger_dir())), as_json)
+    _print(to_builtins(ledger.replay(_ledger_dir())), as_json)
 
 
 def _ledger_dir() -> Path:

@@ -1,6 +1,5 @@
 """The `kswifi` command, its top-level commands, and the printing of refusals."""
 
-import asyncio
 import json
 import os
 import sys
@@ -46,6 +45,7 @@ from kswifi.cli.provisioning.pki import pki_app
 from kswifi.cli.provisioning.profile import profile_app
 from kswifi.cli.provisioning.rsp import euicc_app, lpa_app
 from kswifi.cli.provisioning.subscribers import subscribers_app
+from kswifi.cli.running import run_async
 from kswifi.cli.simulate import simulate
 from kswifi.kernel.errors import KswifiError
 
@@ -184,7 +184,7 @@ def serve(
         from kswifi.bootstrap.rsp import run_rsp
 
         options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
-        asyncio.run(run_rsp(settings, options, _ready(as_child, "SM-DP+"), _end_of_input(as_child)))
+        run_async(run_rsp(settings, options, _ready(as_child, "SM-DP+"), _end_of_input(as_child)))
         return
     if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
@@ -192,7 +192,7 @@ def serve(
 
     settings = load_settings()
     clock = demo_clock(settings, days_ahead) if days_ahead else None
-    asyncio.run(run_server(settings, _ready(as_child, "server"), _end_of_input(as_child), clock))
+    run_async(run_server(settings, _ready(as_child, "server"), _end_of_input(as_child), clock))
 
 
 @app.command("charging-records", hidden=True)
@@ -201,7 +201,7 @@ def charging_records() -> None:
     from kswifi.bootstrap.records_process import make_records
     from kswifi.settings import load_settings
 
-    asyncio.run(make_records(load_settings(), sys.stdin.fileno()))
+    run_async(make_records(load_settings(), sys.stdin.fileno()))
 
 
 @app.command("sessions-projector", hidden=True)
@@ -210,7 +210,7 @@ def sessions_projector() -> None:
     from kswifi.bootstrap.projector_process import project_sessions
     from kswifi.settings import load_settings
 
-    asyncio.run(project_sessions(load_settings(), sys.stdin.fileno(), sys.stdout.fileno()))
+    run_async(project_sessions(load_settings(), sys.stdin.fileno(), sys.stdout.fileno()))
 
 
 @app.command()
@@ -219,7 +219,7 @@ def lab(as_child: AsChild = False) -> None:
     from kswifi.bootstrap.lab import run_lab
     from kswifi.settings import load_settings
 
-    asyncio.run(run_lab(load_settings(), _ready(as_child, "lab"), _end_of_input(as_child)))
+    run_async(run_lab(load_settings(), _ready(as_child, "lab"), _end_of_input(as_child)))
 
 
 @app.command("provider-rehearsal", hidden=True)
@@ -234,7 +234,7 @@ def provider_rehearsal(
     from kswifi.settings import load_settings
 
     ready, end = _ready(as_child, "provider"), _end_of_input(as_child)
-    asyncio.run(run_provider_rehearsal(load_settings(), network, ready, end))
+    run_async(run_provider_rehearsal(load_settings(), network, ready, end))
 
 
 @app.command()
@@ -308,7 +308,7 @@ def _say_rehearsal(ready: Mapping[str, Any], data_dir: Path) -> None:
     network = ready.get("network", {}).get("origin")
     print(
         f"\n  Open  {ready['server']['origin']}\n"
-        f"  REHEARSAL: sessions are bought from a {provider['name']} at {provider['url']}; no money moves.\n"
+        f"  REHEARSAL: sessions are bought from {provider['name']} at {provider['url']}; no money moves.\n"
         + (f"  Its network is another KSWiFi at {network}, with its own lab phone.\n" if network else "")
         + "  With KSWIFI_DATA_PROVIDERS a real provider delivers (docs/reselling.md).\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",

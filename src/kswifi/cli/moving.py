@@ -1,10 +1,11 @@
 """`kswifi move`: move an installation to another engine."""
 
-import asyncio
 import json
 from typing import Annotated
 
 import typer
+
+from kswifi.cli.running import run_async
 
 move_app = typer.Typer(help="Move an installation to another database.", no_args_is_help=True)
 
@@ -29,7 +30,7 @@ def sqlite_to_postgresql(
 
     installation = installation_of(load_settings()).open()
     try:
-        counts = asyncio.run(move_to_postgresql(installation))
+        counts = run_async(move_to_postgresql(installation))
     finally:
         installation.close()
     if as_json:

@@ -1,6 +1,5 @@
 """`kswifi providers map | orders | reconcile | deposit`: which bundle serves which offer, and what was bought."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kswifi.cli.providers import AsJson, ask_provider, format_money, provider_names
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def map_offer(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List which bundle is bought for each offer, with its price in naira; or set one."""
+    """List which bundle is bought for each offer, its price in naira and the margin of one sale; or set one."""
     if (offer is None) is not (bundle is None):
         raise SystemExit("kswifi: give --offer and --bundle together")
-    found = asyncio.run(_mapped(offer, bundle, provider))
+    found = run_async(_mapped(offer, bundle, provider))
     if as_json:
         print(json.dumps({"mappings": found}))
         return
@@ -44,7 +44,7 @@ def map_offer(
         stock = "" if it["in_stock"] else "  SOLD OUT"
         print(
             f"{it['offer_id']:<14} {it['network'] or '-':<10} {it['provider']} {it['bundle_id']}  "
-            f"{it['bundle_octets']:,} octets, {it['price']}{stock}"
+            f"{it['bundle_octets']:,} octets, {it['price']}, margin {_naira(it['margin_kobo'])}{stock}"
         )
 
 
@@ -53,7 +53,7 @@ def orders(
     as_json: AsJson = False,
 ) -> None:
     """List orders at providers: those whose result is open, or all; the newest first, 200 at most."""
-    found = asyncio.run(_orders(everything))
+    found = run_async(_orders(everything))
     if as_json:
         print(json.dumps({"orders": found}))
         return
@@ -68,7 +68,7 @@ def orders(
 
 def reconcile(as_json: AsJson = False) -> None:
     """Compare the balance at each provider with the books; exit status 1 where a person has to look."""
-    found = asyncio.run(_reconciled())
+    found = run_async(_reconciled())
     if as_json:
         print(json.dumps(found))
     else:
@@ -90,7 +90,7 @@ def deposit(
     reference: Annotated[str, typer.Option(help="Your bank's reference: the same one is booked once.")],
 ) -> None:
     """Book money that you paid in at a provider; what the exchange cost goes to its own account."""
-    kobo = asyncio.run(_deposited(provider, paid_kobo, amount_minor, currency.upper(), reference))
+    kobo = run_async(_deposited(provider, paid_kobo, amount_minor, currency.upper(), reference))
     print(f"booked: {kobo / 100:,.2f} naira are prepaid at {provider} by {reference}")
 
 
@@ -101,6 +101,8 @@ def add_commands(app: typer.Typer) -> None:
 
 
 async def _mapped(offer: str | None, bundle: str | None, provider: str | None) -> list[dict[str, Any]]:
+    from kswifi.catalogue.service import Catalogue
+    from kswifi.cli.money.passes import sale_costs
     from kswifi.settings import load_settings
     from kswifi.supply import store
 
@@ -114,7 +116,10 @@ async def _mapped(offer: str | None, bundle: str | None, provider: str | None) -
         async with _opened() as database:
             await database.write(lambda connection: store.put_mapping(connection, mapping))
     async with _opened() as database:
-        return [_shown_mapping(it) for it in await database.read(store.mappings)]
+        found = await database.read(store.mappings)
+    offers = list(Catalogue.load(settings.offers_file).offers())
+    margins = {(it.offer_id, it.network): it.margin_kobo for it in sale_costs(offers, found)}
+    return [_shown_mapping(it) | {"margin_kobo": margins.get((it.offer_id, it.network))} for it in found]
 
 
 def _fitting(
@@ -126,13 +131,20 @@ def _fitting(
 
     offer = Catalogue.load(settings.offers_file).offer(offer_id)
     chosen = [it for it in bundles if it.bundle_id == bundle_id]
-    found = best_mappings(provider, capabilities_of(provider), [offer], chosen, "NG")
+    fair_use = settings.pass_fair_use_octets
+    found = best_mappings(provider, capabilities_of(provider), [offer], chosen, "NG", fair_use)
     if not found:
         raise BUNDLE_UNFIT(
             f"{provider} has no bundle {bundle_id} that serves {offer_id}: it needs a stated volume, this country, "
             "and days that do not begin with the order or the installation of a free session"
         )
     return found[0]
+
+
+def _naira(kobo: int | None) -> str:
+    from kswifi.kernel.quantities import format_naira
+
+    return "unknown" if kobo is None else format_naira(kobo)
 
 
 async def _orders(everything: bool) -> list[dict[str, Any]]:

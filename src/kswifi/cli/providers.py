@@ -1,6 +1,5 @@
 """`kswifi providers ...`: check data providers, list what they sell with its price in naira, and rehearse them."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check(as_json: AsJson = False) -> None:
     from kswifi.settings import load_settings
 
     settings = load_settings()
-    found = asyncio.run(_checked(settings))
+    found = run_async(_checked(settings))
     if as_json:
         print(json.dumps({"providers": found}))
     else:
@@ -53,7 +53,7 @@ def balance(name: Name = None, as_json: AsJson = False) -> None:
     rates = settings.exchange_rates()
     found = {}
     for one in provider_names(settings, name):
-        amount = asyncio.run(ask_provider(settings, one, lambda it: it.balance()))
+        amount = run_async(ask_provider(settings, one, lambda it: it.balance()))
         found[one] = {**asdict(amount), "kobo": rates.kobo(amount)}
         if not as_json:
             print(f"{one:<12} {format_money(amount)}{_in_naira(rates.kobo(amount), amount.currency)}")
@@ -76,7 +76,7 @@ def catalogue(
     settings = load_settings()
     rows = []
     for one in provider_names(settings, name):
-        bundles = asyncio.run(ask_provider(settings, one, lambda it: it.catalogue()))
+        bundles = run_async(ask_provider(settings, one, lambda it: it.catalogue()))
         rows += [
             _row(settings, one, it)
             for it in bundles
@@ -120,7 +120,7 @@ def rehearse(
             print("".join(f"  {it}\n" for it in lines) + "Stop with Ctrl-C.", flush=True)
             await stop.wait()
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def provider_names(settings: "Settings", name: str | None) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`kswifi simulate`: run the simulated network or the simulated people, or print the table of what cores cost."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
@@ -16,13 +17,16 @@ class Subject(StrEnum):
 
     NETWORK = "network"
     PEOPLE = "people"
+    STANDING_ORDERS = "standing-orders"
     SUPPLY = "supply"
 
 
 def simulate(
     subject: Annotated[
         Subject,
-        typer.Argument(help="The charging of a network; people who give, share and move octets; data providers."),
+        typer.Argument(
+            help="The charging of a network; people who pass octets on; standing orders; data providers."
+        ),
     ] = Subject.NETWORK,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 100,
     first: Annotated[int, typer.Option(min=0, help="The first of them; to see one again, with --seeds 1.")] = 0,
@@ -31,8 +35,9 @@ def simulate(
 ) -> None:
     """Run the product against simulated faults, one random history for each seed; stop at the first wrong seed.
 
-    It is wrong if octets or kobo are lost, or if octets can be spent twice or before the card's proof. With
-    `people` and --json, the last line holds the sums of all seeds; with `supply`, the only line.
+    It is wrong if octets or kobo are lost, or if octets can be spent twice or before the card's proof, or
+    if a standing order orders too often, over another network than WiFi or beyond the allowance. With
+    `people`, `standing-orders` or `supply` and --json, the last line holds the sums of all seeds.
     """
     import structlog
 
@@ -43,6 +48,8 @@ def simulate(
         print(render(measure()))
     elif subject is Subject.PEOPLE:
         _people(seeds, first, as_json=as_json)
+    elif subject is Subject.STANDING_ORDERS:
+        _standing_orders(seeds, first, as_json=as_json)
     elif subject is Subject.SUPPLY:
         _supply(seeds, first, as_json=as_json)
     else:
@@ -65,19 +72,37 @@ def _network(seeds: int, first: int, *, as_json: bool) -> None:
 def _people(seeds: int, first: int, *, as_json: bool) -> None:
     from kswifi.simulation.people.scenario import PeopleScenario
 
+    sums = _summed(seeds, first, lambda seed: asdict(PeopleScenario(seed).run()), as_json=as_json)
+    if not as_json:
+        print(
+            f"{seeds} seeds from {first}: {sums['received']} received, {sums['returned']} returned, "
+            f"{sums['refused']} refused, {sums['faults']} faults; octets and kobo conserved"
+        )
+
+
+def _standing_orders(seeds: int, first: int, *, as_json: bool) -> None:
+    from kswifi.simulation.people.standing_orders import StandingOrderScenario
+
+    sums = _summed(seeds, first, lambda seed: asdict(StandingOrderScenario(seed).run()), as_json=as_json)
+    if not as_json:
+        print(
+            f"{seeds} seeds from {first}: {sums['due']} due dates, {sums['ordered']} sessions, "
+            f"{sums['refused_networks']} refused networks, {sums['faults']} faults; never two for one due date, "
+            "never over a network that was not certain, never beyond the allowance"
+        )
+
+
+def _summed(seeds: int, first: int, run: Callable[[int], dict[str, int]], *, as_json: bool) -> dict[str, int]:
+    """Run the seeds, print their figures and the sums as JSON if asked for, and return the sums."""
     sums: dict[str, int] = {}
     for seed in range(first, first + seeds):
-        figures = asdict(PeopleScenario(seed).run())
+        figures = run(seed)
         if as_json:
             print(json.dumps(figures))
         sums = {name: sums.get(name, 0) + value for name, value in figures.items() if name != "seed"}
     if as_json:
         print(json.dumps({"seeds": seeds, "first": first, **sums}))
-        return
-    print(
-        f"{seeds} seeds from {first}: {sums['received']} received, {sums['returned']} returned, "
-        f"{sums['refused']} refused, {sums['faults']} faults; octets and kobo conserved"
-    )
+    return sums
 
 
 def _supply(seeds: int, first: int, *, as_json: bool) -> None:

@@ -44,8 +44,8 @@ class LineOrders(Protocol):
         """Provide a line for a user."""
         ...
 
-    def require_bundle(self, connection: Connection, offer: Offer) -> None:
-        """Refuse an offer that cannot be delivered now."""
+    def require_bundle(self, connection: Connection, offer: Offer) -> int | None:
+        """Refuse an offer that cannot be delivered now; return the most octets of one session, if limited."""
         ...
 
 

@@ -7,7 +7,7 @@ only effects change the state. The journal keeps the effects, so replaying it re
 from collections.abc import Callable
 from typing import Any, Final
 
-from kswifi.ledger import account_commands, hold_commands, provider_usage, usage_commands
+from kswifi.ledger import account_commands, hold_commands, ordinary_commits, provider_usage, usage_commands
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
@@ -15,7 +15,7 @@ from kswifi.ledger.command_context import Work, answered_before
 from kswifi.ledger.commands import Command, Outcome
 from kswifi.ledger.state import LedgerState, key_within
 
-__all__ = ["apply", "forget_due", "stored_outcome"]
+__all__ = ["apply", "apply_by_rules", "forget_due", "stored_outcome"]
 
 
 def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple[fx.Effect, ...]]:
@@ -24,6 +24,16 @@ def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple
     Idempotent: a command that was done before returns its stored outcome without effects. A refusal has no effects
     either, unless it is stored itself (a ``Refund``, ``Send`` or ``Receive``, a ``Reserve`` with ``admit``).
     """
+    if type(command) is do.Commit:
+        work = Work(state, at)
+        outcome = ordinary_commits.commit_ordinary(work, command)
+        if outcome is not None:
+            return outcome, tuple(work.effects)
+    return apply_by_rules(state, command, at)
+
+
+def apply_by_rules(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple[fx.Effect, ...]]:
+    """Apply a command as ``apply`` does, without the shorter way for ordinary commits."""
     verb = _SPENDING.get(type(command))
     work = Work(state, at)
     if verb is None:

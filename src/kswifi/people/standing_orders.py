@@ -29,6 +29,7 @@ from kswifi.people.errors import (
     STANDING_ORDER_NOT_OFFERED,
     STANDING_ORDERS_OFF,
     UNKNOWN_STANDING_ORDER,
+    WIFI_NOT_CERTAIN,
 )
 from kswifi.people.rules import StandingOrderRules
 from kswifi.people.standing_order_model import (
@@ -39,8 +40,10 @@ from kswifi.people.standing_order_model import (
     is_needed,
     next_standing_order_state,
 )
+from kswifi.sessions.errors import NOT_ON_WIFI
 from kswifi.sessions.model import InternetSession
 from kswifi.sessions.orders import SessionDownloadService
+from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.store import ordered_with
 
 JOIN_WAITING_LIST: Final = "join_waiting_list"
@@ -57,6 +60,26 @@ class CarriedOutBy(StrEnum):
     """The owner tapped: in the app, or on the message."""
     BACKGROUND = "background"
     """The device did it by itself, by a background sync."""
+
+
+async def require_certain_wifi(access: NetworkAccess, host: str, port: int, *, device_knows: bool) -> None:
+    """Refuse to carry a due date out over an internet session, or over a network that nobody knows.
+
+    Args:
+        access: knows where requests come from.
+        host: the client's address.
+        port: the client's port.
+        device_knows: whether the device, or its owner, says that it is on WiFi. It counts only where the server
+            cannot know it.
+
+    Raises:
+        NOT_ON_WIFI: the request came over an internet session, or from outside the operator's WiFi networks.
+        WIFI_NOT_CERTAIN: it cannot be known.
+    """
+    if await access.is_over_session(host, port):
+        raise NOT_ON_WIFI("you are not on WiFi: find WiFi and try again")
+    if await access.is_wifi(host, port) is None and not device_knows:
+        raise WIFI_NOT_CERTAIN("it is not certain that you are on WiFi")
 
 
 @dataclass(frozen=True, slots=True)

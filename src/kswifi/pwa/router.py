@@ -34,6 +34,9 @@ SCREENS: Final = (
     "gift",
     "gifts",
     "move",
+    "standing",
+    "usage",
+    "line",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
 

@@ -9,7 +9,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -171,7 +171,10 @@ class SessionDownloadService:
             require_free_offer(offer, self._passes)
         else:  # users with a pass are identified too; the other rules of free data do not apply to them
             self._free_data.require_identified(connection, user_id)
-        self._orders.require_bundle(connection, offer)
+        most = self._orders.require_bundle(connection, offer)
+        if under_pass is not None and most is not None:
+            allowance = most if under_pass.allowance_octets is None else min(most, under_pass.allowance_octets)
+            under_pass = replace(under_pass, allowance_octets=allowance)
         esim = self._line_for(connection, user_id, esim_id)
         session = self._new_session(connection, user_id, esim, offer, under_pass)
         if under_pass is None:

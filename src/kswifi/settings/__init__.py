@@ -43,6 +43,7 @@ from kswifi.settings.secret_files import FILE_SUFFIX, read_secret_files, secret_
 from kswifi.settings.standing_orders import StandingOrderSettings
 from kswifi.settings.supply import SupplySettings
 from kswifi.settings.support import SupportSettings
+from kswifi.supply.passes import PassEconomics
 
 _SYSTEM_DIRECTORY_NAMES: Final = """
     . bin boot dev etc home lib lib64 opt proc root run sbin sys tmp usr var
@@ -218,6 +219,12 @@ class Settings(
     pass_fair_use_octets: Annotated[
         int | None, Field(ge=1_000_000, le=10**15, description="What one pass gives at most; none if not set.")
     ] = None
+    pass_at_a_loss: Annotated[
+        bool, Field(description="Sell passes in resold mode although their fair use costs more than they bring.")
+    ] = False
+    payment_fee_basis_points: Annotated[
+        int, Field(ge=0, le=10_000, description="What payment_gateway keeps of a payment, in hundredths of 1 %.")
+    ] = 150
     pass_sessions_at_once: Annotated[
         int, Field(ge=1, le=1_000, description="Unfinished sessions that one user may have under a pass.")
     ] = 20
@@ -364,6 +371,11 @@ class Settings(
         if not entry.accepts_key(key):
             raise ValueError(f"payment_secret_key: the keys of {self.payment_gateway} {entry.key_words}")
         return self
+
+    @property
+    def pass_economics(self) -> PassEconomics:
+        """The rules by which passes are sold in resold mode."""
+        return PassEconomics(self.pass_fair_use_octets, self.payment_fee_basis_points, self.pass_at_a_loss)
 
     @property
     def rehearses_supply(self) -> bool:

@@ -157,9 +157,10 @@ class Buying:
             store.change_order(connection, order.reference, next_look_at=None)
 
     def _begin_to_count(self, connection: Connection, order: ProviderOrder) -> None:
-        """Add the counter of a delivered bundle, once its id is known."""
+        """Add the counter of a delivered bundle, once its id is known; it may be used up by then."""
         lag = self._supply.providers[order.provider].capabilities.usage_lag_seconds
-        if order.state not in DELIVERED_STATES or order.bundle_ref is None or lag is None:
+        is_counted = (*DELIVERED_STATES, OrderState.DEPLETED, OrderState.EXPIRED)
+        if order.state not in is_counted or order.bundle_ref is None or lag is None:
             return
         if order.bundle_ref not in store.counters_of(connection, order.line_id) or order.looks == 0:
             now = transaction_instant(connection)

@@ -148,8 +148,11 @@ class SuppliedLines:
             reserve_kobo(self._supply.rates, it.price) * portions(allowance, it.bundle_octets) for it in fitting
         )
 
-    def require_bundle(self, connection: Connection, offer: Offer) -> None:
+    def require_bundle(self, connection: Connection, offer: Offer) -> int | None:
         """Refuse the order of an offer that no bundle serves now.
+
+        Return the most octets of one session, if they are limited.
+        A session on a profile has one bundle. So an uncapped offer gives sessions of the size of its bundle.
 
         Raises:
             BUNDLE_NOT_MAPPED: the operator has set none.
@@ -160,6 +163,9 @@ class SuppliedLines:
             raise BUNDLE_NOT_MAPPED("this offer cannot be delivered yet", offer_id=offer.id)
         if not any(it.in_stock for it in fitting):
             raise BUNDLE_SOLD_OUT("the provider has none of it at present: choose another", offer_id=offer.id)
+        if offer.allowance_octets is not None or self.delivers is Delivery.ONTO_LINE:
+            return None
+        return min(it.bundle_octets for it in fitting)
 
     def line(self, connection: Connection, line_id: str) -> ProviderLine:
         """Return a provider's line.

@@ -31,12 +31,20 @@ class Upkeep:
         supply: the providers.
         offers: returns the operator's offers.
         country: where the offers shall work, as ISO 3166-1 alpha-2 code.
+        fair_use_octets: what one pass gives at most.
     """
 
-    def __init__(self, supply: Supply, offers: Callable[[], Sequence[Offer]], country: str = "NG") -> None:
+    def __init__(
+        self,
+        supply: Supply,
+        offers: Callable[[], Sequence[Offer]],
+        country: str = "NG",
+        fair_use_octets: int | None = None,
+    ) -> None:
         self._supply = supply
         self._offers = offers
         self._country = country
+        self._fair_use_octets = fair_use_octets
         self.balances: dict[str, Money] = {}
         """The newest balance at each provider that answered."""
         self._next_catalogue: dict[str, datetime] = {}
@@ -86,7 +94,9 @@ class Upkeep:
     async def map_offers(self, name: str, bundles: tuple[Bundle, ...]) -> None:
         """Map offers that have no bundle yet, and refresh price and stock of those that have one."""
         provider = self._supply.providers[name]
-        best = best_mappings(name, provider.capabilities, self._offers(), bundles, self._country)
+        best = best_mappings(
+            name, provider.capabilities, self._offers(), bundles, self._country, self._fair_use_octets
+        )
         by_id = {bundle.bundle_id: bundle for bundle in bundles}
 
         def change(connection: Connection) -> None:

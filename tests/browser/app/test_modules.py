@@ -19,6 +19,7 @@ from tests.support.app_modules import files_as_sent, opened_with_modules
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ICCID = "8999901000000000013"
+LINE = {"esim_id": "019ab0de-0000-7000-8000-000000000002", "kind": "own_line"}
 SESSION = "019ab0de-0000-7000-8000-000000000001"
 
 
@@ -82,6 +83,21 @@ def test_a_whole_package_is_read(page: Page, key: ECKey) -> None:
     assert found["activation"]["activation_code"] == "LPA:1$rsp.example$ABC"
     assert found["terms"] == "Terms: ₦0."
     assert found["kid"] == key.thumbprint()
+
+
+def test_the_package_of_a_provider_s_line_is_read_and_a_changed_one_is_refused(page: Page, key: ECKey) -> None:
+    package = build_package(contents(iccid=None, session_record=None, activation=None, line=LINE), key)
+    assert package[7] == 2
+    found = in_browser(page, package, key, iccid=None)
+    assert (found["manifest"]["allowance_octets"], found["activation"], found["terms"]) == (
+        10**9,
+        None,
+        "Terms: ₦0.",
+    )
+    for place in (7, 20, len(package) - 40):
+        changed = bytearray(package)
+        changed[place] ^= 3
+        assert in_browser(page, bytes(changed), key, iccid=None) == on_server(bytes(changed), key, iccid=None)
 
 
 def test_every_changed_octet_is_refused_as_the_server_refuses_it(page: Page, key: ECKey) -> None:

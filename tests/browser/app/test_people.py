@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import Kswifi
@@ -94,3 +95,66 @@ def test_a_lost_phone_moves_once_the_owner_confirms_on_a_device_that_was_signed_
         new.heading("Session ready for activation")
         new.open("move").sees("Moved to your new eSIM", seconds=30)
     assert "\n".join(wrong) == ""
+
+
+def test_the_next_session_comes_by_itself_on_wifi_and_my_use_shows_what_was_used(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    wrong: list[str] = []
+    with device(browser, kswifi.origin, **SMALL) as app:
+        app.open().register()
+        app.store()
+        app.open("settings").heading("You")
+        app.link("Download by itself")
+        app.heading("Download by itself")
+        app.button("20 %")
+        wrong += check_screen(app.page, "48-download-by-itself", "own")
+        app.button("Turn It On")
+        app.sees("On. Nothing is due now.")
+        kswifi.lab("/phone/line", {"on": True})
+        kswifi.lab("/phone/wifi", {"on": False})
+        kswifi.spend(900_000_000)
+        app.sees("Your next 1GB is ready", seconds=40)
+        expect(app.page.get_by_text("is being downloaded")).to_have_count(0)  # it is due, and there is no WiFi
+        kswifi.lab("/phone/line", {"on": False})
+        kswifi.lab("/phone/wifi", {"on": True})
+        app.sees("Your next 1GB is being downloaded.")
+        app.sees("The last one was downloaded by itself.")
+        app.open("home").sees("Stored sessions", seconds=40)
+        app.open("usage").heading("My use")
+        app.sees("900 MB")
+        app.sees("What you look at is not stored.")
+        app.page.evaluate("document.querySelectorAll('.toast .iconbtn').forEach((close) => close.click())")
+        wrong += check_screen(app.page, "49-my-use", "own")
+        with app.page.expect_download() as saving:
+            app.page.get_by_role("link", name=re.compile("CSV")).first.click()
+        assert b"total" in saving.value.path().read_bytes()
+    assert "\n".join(wrong) == ""
+
+
+@pytest.mark.soak
+def test_a_background_sync_orders_what_is_due_and_the_app_downloads_it(kswifi: Kswifi, browser: Browser) -> None:
+    with device(browser, kswifi.origin) as app:
+        workers = app.context.new_cdp_session(app.page)
+        registrations: list[str] = []
+        workers.on(
+            "ServiceWorker.workerRegistrationUpdated",
+            lambda told: registrations.extend(one["registrationId"] for one in told["registrations"]),
+        )
+        workers.send("ServiceWorker.enable")
+        app.open().register()
+        app.store()
+        app.open("standing").heading("Download by itself")
+        app.button("20 %")
+        app.button("Turn It On")
+        app.sees("On. Nothing is due now.")
+        kswifi.lab("/phone/line", {"on": True})
+        kswifi.lab("/phone/wifi", {"on": False})
+        kswifi.spend(900_000_000)
+        app.sees("Your next 1GB is ready", seconds=40)
+        event = {"origin": app.origin, "registrationId": registrations[-1], "tag": "standing"}
+        workers.send("ServiceWorker.dispatchPeriodicSyncEvent", event)
+        app.sees("The last one was downloaded by itself.", seconds=40)
+        kswifi.lab("/phone/line", {"on": False})
+        kswifi.lab("/phone/wifi", {"on": True})
+        app.open("home").sees("Stored sessions", seconds=40)

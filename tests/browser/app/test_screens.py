@@ -153,7 +153,9 @@ def test_a_phone_outside_the_lab_shows_how_to_install(kswifi: Kswifi, browser: B
     with device(browser, kswifi.origin) as app:
         app.context.route(f"{kswifi.lab_origin}/**", lambda route: route.abort())
         app.open().register()
-        app.open("choose").heading("Choose a session")
+        with app.page.expect_response("**/api/v1/connection"):
+            app.open("choose").heading("Choose a session")
+        app.page.wait_for_timeout(100)
         app.page.get_by_role("radio", name=re.compile("1GB")).check()
         app.button("Download Session")  # the server sees WiFi: nobody is asked
         app.heading("Waiting for your phone")

@@ -15,6 +15,7 @@ from kswifi.supply import store
 from kswifi.supply.model import Money
 from kswifi.supply.records import Mapping
 
+PASS = Mapping("unlimited", "vtpass", "mtn", "mtn-data/mtn-1gb-350", 10**9, 7, Money(35_000, "NGN"))
 MAPPING = Mapping("free-1gb", "esim_go", "", "esim_1GB_7D_NG_V2", 10**9, 7, Money(1250, "USD"))
 
 
@@ -43,6 +44,33 @@ def test_the_mapping_of_offers_is_listed(data_dir: Path) -> None:
     (found,) = json.loads(run("map", "--json"))["mappings"]
     assert (found["offer_id"], found["bundle_id"], found["price"]) == ("free-1gb", MAPPING.bundle_id, "USD 12.50")
     assert "esim_1GB_7D_NG_V2" in run("map")
+
+
+def test_the_plan_of_a_pass_says_what_it_costs_and_whether_it_is_sold(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def map_pass() -> None:
+        database = Database(sqlite_url(Installation(data_dir).control_database))
+        await database.write(lambda connection: store.put_mapping(connection, PASS))
+        await database.close()
+
+    asyncio.run(map_pass())
+    planned = CliRunner().invoke(app, ["plan", "--pass"])
+    assert planned.exit_code == 1
+    assert "NO PASS IS SOLD: a pass through data providers needs a limit" in planned.output
+    monkeypatch.setenv("KSWIFI_PASS_FAIR_USE_OCTETS", "3000000000")
+    planned = CliRunner().invoke(app, ["plan", "--pass"])
+    assert planned.exit_code == 1
+    assert "costs ₦262 more than it brings" in planned.output
+    monkeypatch.setenv("KSWIFI_PASS_FAIR_USE_OCTETS", "2000000000")
+    planned = CliRunner().invoke(app, ["plan", "--pass", "--json"])
+    assert planned.exit_code == 0
+    found = json.loads(planned.output)
+    assert [it["margin_kobo"] for it in found["passes"]] == [8_800]
+    assert found["passes"][0]["rows"][-1] == {"used_percent": 30, "bundles": 1, "margin_kobo": 43_800}
+    (row,) = [it for it in json.loads(run("map", "--json"))["mappings"] if it["offer_id"] == "unlimited"]
+    assert row["margin_kobo"] == 8_800
+    assert CliRunner().invoke(app, ["plan"]).exit_code == 2
 
 
 def test_nothing_is_bought_yet(data_dir: Path) -> None:

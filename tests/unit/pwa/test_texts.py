@@ -8,7 +8,6 @@ from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.desk import errors as desk
 from kswifi.kernel.errors import statuses_of
 from kswifi.pwa.assets import STATIC
-from kswifi.supply import errors as supply
 
 # Finds the prefixes of keys that the code composes at run time.
 BUILT = re.compile(r"\bt\(`([\w.]*)\$\{")
@@ -67,15 +66,10 @@ NOT_FOR_THE_APP = {
     "gateway_not_listed",
     # answers to the desk about a dispute
     "dispute_answered_already", "unknown_dispute",
-    # answers to data providers, and of resold lines, for which the app has no screen yet
-    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "line_in_use",
-    "pause_not_offered", "number_not_verified", "network_unknown", "not_a_provider_line", "no_exchange_rate",
-    # answers about standing orders and statements, for which the app has no screen yet
-    "no_statement", "statement_too_long",
-    "illegal_standing_order_transition", "unknown_standing_order", "standing_orders_off",
-    "standing_order_not_offered", "standing_order_not_due", "standing_order_needs_tap", "wifi_not_certain",
+    # answers to data providers
+    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook",
 }  # fmt: skip
-OTHER_DOORS = ((desk, "/api/v1/desk"), (supply, "/installation"))
+OTHER_DOORS = ((desk, "/api/v1/desk"),)
 """Capabilities that the app does not use yet, and the path at which it would."""
 
 

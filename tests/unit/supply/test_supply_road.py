@@ -85,6 +85,24 @@ async def test_usage_is_counted_late_and_the_cut_off_is_confirmed(tmp_path: Path
         assert (await road.books())[Account.COST_OF_DATA] > 0
 
 
+@pytest.mark.parametrize("name", ESIM_PROVIDERS)
+async def test_a_bundle_that_is_used_up_before_the_first_look_is_counted(tmp_path: Path, name: str) -> None:
+    async with open_supply_road(tmp_path, name, lag_seconds=1) as road:
+        session = await road.downloaded()
+        await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
+        await road.jobs.run_until_idle()
+        await road.worker.round()  # the paid call alone
+        assert road.bought == 1
+        engine, line = road.running.engine, road.lab_line()
+        engine.install(line)
+        engine.use(line, 2 * GB)
+        await road.settle(120)
+        assert (await road.now(session)).state is SessionState.EXHAUSTED
+        assert (await road.usage(session)).balance.used == GB
+        assert (await road.line(session)).service.is_confirmed
+        assert not (await road.line(session)).service.wants_on
+
+
 @pytest.mark.parametrize("wrong", [Wrong.NO_ANSWER, Wrong.BROKEN_AFTER, Wrong.CUT, Wrong.UNREADABLE])
 @pytest.mark.parametrize("name", ESIM_PROVIDERS)
 async def test_a_lost_answer_never_buys_twice(tmp_path: Path, name: str, wrong: Wrong) -> None:

@@ -38,12 +38,4 @@ async def require_wifi(request: Request, services: SessionServicesDep) -> None:
         raise NOT_ON_WIFI("you are on your internet session, not on WiFi: find WiFi and try again")
 
 
-async def is_on_wifi(request: Request, services: SessionServices) -> bool | None:
-    """Return whether a request came over WiFi; None where it cannot be known."""
-    client = request.client
-    if client is None:
-        return None
-    return await services.network_access.is_wifi(plain_address(client.host), client.port)
-
-
 OnWifi = Depends(require_wifi)

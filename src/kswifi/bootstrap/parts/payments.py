@@ -5,7 +5,6 @@ import secrets
 from functools import partial
 
 import structlog
-from sqlalchemy import Connection
 
 from kswifi.bootstrap.context import Context
 from kswifi.bootstrap.metrics.payments import PaymentMetrics
@@ -21,11 +20,14 @@ from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers, prune_p
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import PaymentGateway
 from kswifi.payments.reconciliation import ask_daily
-from kswifi.payments.rules import PassRules
+from kswifi.payments.rules import Obstacle, PassRules
 from kswifi.payments.service import PaymentService
 from kswifi.providers.payments.registry import GatewayOptions, open_gateway
 from kswifi.settings import Settings
+from kswifi.supply.context import Supply
 from kswifi.supply.lines import SuppliedLines
+from kswifi.supply.passes import pass_obstacle
+from kswifi.supply.store import mappings
 
 _log = structlog.get_logger(__name__)
 _SANDBOX_EMAIL = "payer@sandbox.invalid"
@@ -37,7 +39,7 @@ async def open_payments(context: Context) -> Part:
     lines: LineOrders | None = context.find(EsimOrders) or context.find(SuppliedLines)
     if lines is None:
         raise LookupError("no part offers lines")
-    rules = pass_rules(settings, lines, context.need(FreeData))
+    rules = pass_rules(settings, _obstacle(context, lines), context.need(FreeData))
     context.offer(rules)
     jobs = dict(pass_handlers(database, rules))
     chores: dict[str, Chore] = {"unpaid_payments": partial(prune_payments, database)}
@@ -75,15 +77,21 @@ def make_gateway(settings: Settings, installation: Installation) -> PaymentGatew
     return open_gateway(name, settings.payment_options)
 
 
-def pass_rules(settings: Settings, orders: LineOrders, free_data: FreeData) -> PassRules:
-    """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
+def _obstacle(context: Context, orders: LineOrders) -> Obstacle:
+    """Return the check before a sale: a number for a new line is left, or bundles cost less than the pass."""
+    supply, offers = context.find(Supply), context.need(Catalogue).offers
+    if supply is None:
+        return lambda connection: (
+            None if orders.has_numbers(connection) else "there is no number left for a new line"
+        )
+    economics = context.settings.pass_economics
+    if economics.sells_at_a_loss:
+        _log.warning("passes_are_sold_at_a_loss", setting="KSWIFI_PASS_AT_A_LOSS")
+    return lambda connection: pass_obstacle(offers(), mappings(connection), supply.rates, economics)
 
-    def obstacle(connection: Connection) -> str | None:
-        if settings.mode == "resold":
-            # An uncapped session would need bundles without end: no provider's bundle serves it.
-            return "passes are not delivered through data providers"
-        return None if orders.has_numbers(connection) else "there is no number left for a new line"
 
+def pass_rules(settings: Settings, obstacle: Obstacle, free_data: FreeData) -> PassRules:
+    """Return the operator's rules of a pass; none is sold while ``obstacle`` names a reason."""
     return PassRules(
         obstacle=obstacle,
         require_buyer=free_data.require_identified,

@@ -45,7 +45,10 @@ async def open_supply(context: Context) -> Part:
             _log.warning("provider_sandbox", provider=provider.name, words="no real data is delivered")
     supply = Supply(context.database, context.vault, providers, rates_of(settings, context.clock))
     catalogue = context.need(Catalogue)
-    upkeep, worker = Upkeep(supply, catalogue.offers), SupplyWorker(supply)
+    upkeep, worker = (
+        Upkeep(supply, catalogue.offers, fair_use_octets=settings.pass_fair_use_octets),
+        SupplyWorker(supply),
+    )
     context.offer(
         supply,
         upkeep,

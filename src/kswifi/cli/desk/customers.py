@@ -1,6 +1,5 @@
 """`kswifi customers ...`: find a customer, show everything, sign out, new recovery code, export, delete."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from kswifi.cli.desk.opened import AsJson, CustomerId, Reason, print_json, read, shell_operator, write
 from kswifi.cli.money.budget import open_control_database
+from kswifi.cli.running import run_async
 from kswifi.kernel.quantities import format_naira, format_octets
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def export(
                 )
             )
 
-    asyncio.run(work())
+    run_async(work())
     print(f"{file}: it holds personal data; delete it when it was handed over")
 
 
@@ -132,7 +132,7 @@ def delete(customer_id: CustomerId, reason: Reason) -> None:
         finally:
             passwords.close()
 
-    asyncio.run(work())
+    run_async(work())
     print(f"{customer_id}: the account is deleted")
 
 

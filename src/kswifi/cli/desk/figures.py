@@ -1,6 +1,5 @@
 """`kswifi figures ...`: the figures of a day, of venues, their export, and computing them anew."""
 
-import asyncio
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from kswifi.cli.desk.opened import AsJson, print_json, read
 from kswifi.cli.money.budget import open_control_database
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_naira, format_octets
 
@@ -103,7 +103,7 @@ def rebuild() -> None:
         async with open_control_database() as database:
             return await FigureProjector(database, load_settings().zone).rebuild()
 
-    print(f"{asyncio.run(work())} figures differed")
+    print(f"{run_async(work())} figures differed")
 
 
 def _shown(value: int, unit: "Unit") -> str:

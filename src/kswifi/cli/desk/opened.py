@@ -1,6 +1,5 @@
 """What all commands of the desk share: the person at the shell, one step on the database, and JSON output."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
@@ -11,6 +10,7 @@ import typer
 
 from kswifi.cli.money.budget import open_control_database
 from kswifi.cli.provisioning.operating_user import operating_user
+from kswifi.cli.running import run_async
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,7 +39,7 @@ def read(step: "Callable[[Connection], _T]") -> _T:
         async with open_control_database() as database:
             return await database.read(step)
 
-    return asyncio.run(work())
+    return run_async(work())
 
 
 def write(step: "Callable[[Connection], _T]") -> _T:
@@ -49,7 +49,7 @@ def write(step: "Callable[[Connection], _T]") -> _T:
         async with open_control_database() as database:
             return await database.write(step)
 
-    return asyncio.run(work())
+    return run_async(work())
 
 
 def print_json(what: Any) -> None:

@@ -1,6 +1,5 @@
 """`kswifi books ...`: verify and export the operator's books, also while the server runs."""
 
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def verify(as_json: AsJson = False) -> None:
                 print(f"WRONG: {finding}")
         return not found.findings
 
-    if not asyncio.run(work()):
+    if not run_async(work()):
         raise SystemExit(1)
 
 
@@ -70,7 +70,7 @@ def export(
                     return await export_csv(database, out)
                 return await export_json_lines(database, out)
 
-    count = asyncio.run(work())
+    count = run_async(work())
     if output is not None:
         print(f"{count} entries written to {output}")
 

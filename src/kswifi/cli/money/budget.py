@@ -1,6 +1,5 @@
 """`kswifi budget ...` and `kswifi plan`: the budgets of free data; the server may run."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_naira, format_octets
@@ -47,7 +47,7 @@ def show(as_json: AsJson = False) -> None:
         for words in () if as_json else warnings:
             print(f"WARNING: {words}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("set")
@@ -89,7 +89,7 @@ def set_(
         if not load_settings().free_cost_kobo_per_gb:
             print(f"WARNING: {NO_COST}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("deposit")
@@ -111,7 +111,7 @@ def deposit(
             )
         print(f"{name}: {format_naira(kobo)} paid in, entry {number} of the books")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("stop")
@@ -128,7 +128,7 @@ def stop(
             await database.write(lambda connection: set_stopped(connection, shell_operator(), words, reason))
         print("free data is stopped; `kswifi budget resume` gives it again")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @budget_app.command("resume")
@@ -142,7 +142,7 @@ def resume(reason: Why = "resumed at the server") -> None:
             await database.write(lambda connection: set_stopped(connection, shell_operator(), None, reason))
         print("free data is given again")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def _figures_json(
@@ -199,14 +199,27 @@ def _committed_text(committed: "Committed", daily_kobo: int | None, monthly_kobo
 
 
 def plan(
-    users: Annotated[int, typer.Option(min=1, max=10**9, help="How many people order it.")],
-    free_gb: Annotated[int, typer.Option(min=1, max=1000, help="Free GB for each of them in the month.")],
-    cost_per_gb: Annotated[int, typer.Option(min=0, max=10**9, help="What a GB costs you, in kobo.")],
+    users: Annotated[int | None, typer.Option(min=1, max=10**9, help="How many people order it.")] = None,
+    free_gb: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Free GB for each of them in the month.")
+    ] = None,
+    cost_per_gb: Annotated[int | None, typer.Option(min=0, max=10**9, help="What a GB costs you, in kobo.")] = None,
+    passes: Annotated[
+        bool, typer.Option("--pass", help="Instead: what a pass brings and costs through data providers.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Calculate the cost of a month of free data in advance."""
+    """Calculate the cost of a month of free data in advance; or with --pass, of a pass in resold mode.
+
+    With --pass the exit status is 1 where no pass is sold.
+    """
+    from kswifi.cli.money.passes import plan_passes
     from kswifi.free_data.plan import octets_of, plan_month
 
+    if passes:
+        raise typer.Exit(plan_passes(as_json=as_json))
+    if users is None or free_gb is None or cost_per_gb is None:
+        raise typer.BadParameter("give --users, --free-gb and --cost-per-gb, or --pass")
     made = plan_month(users, octets_of(free_gb), cost_per_gb)
     print(json.dumps(asdict(made)) if as_json else plan_text(made))
 

@@ -1,6 +1,5 @@
 """`kswifi payments ...`: check the payment gateway, book manual refunds, and serve a rehearsal gateway."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kswifi.cli.money.reconciling import reconcile, show_items, unclaimed
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def check(as_json: AsJson = False) -> None:
     from kswifi.settings import load_settings
 
     settings = load_settings()
-    found = asyncio.run(_look(settings, installation_of(settings)))
+    found = run_async(_look(settings, installation_of(settings)))
     if as_json:
         print(json.dumps(found))
     else:
@@ -141,7 +141,7 @@ def rehearse(
             )
             await stop.wait()
 
-    asyncio.run(work())
+    run_async(work())
 
 
 async def _look(settings: "Settings", installation: "Installation") -> dict[str, Any]:

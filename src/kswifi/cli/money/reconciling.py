@@ -1,6 +1,5 @@
 """`kswifi payments reconcile` and `kswifi payments unclaimed`: compare books and payments with the gateway."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import KswifiError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def reconcile(
 
     Without --from, the last seven days. Idempotent; the server may run.
     """
-    reports = asyncio.run(_reconcile(*_days(first, last)))
+    reports = run_async(_reconcile(*_days(first, last)))
     found = _shown(reports)
     if as_json:
         print(json.dumps(found))
@@ -59,7 +59,7 @@ def unclaimed(as_json: AsJson = False) -> None:
         async with _database() as database:
             return await database.read(unclaimed_receipts)
 
-    found = [item_json(it) for it in asyncio.run(work())]
+    found = [item_json(it) for it in run_async(work())]
     if as_json:
         print(json.dumps({"unclaimed": found}))
     else:

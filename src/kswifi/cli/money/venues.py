@@ -1,6 +1,5 @@
 """`kswifi venues ...`: the list of venues with free WiFi that the app shows, also while the server runs."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kswifi.cli.money.budget import AsJson, open_control_database
+from kswifi.cli.running import run_async
 
 venues_app = typer.Typer(
     help="Venues with free WiFi: the list in the app, also without a network.", no_args_is_help=True
@@ -31,7 +31,7 @@ def add(
             )
         print(f"venue {added.venue_id}: {added.name}, {added.area}, {added.hours}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @venues_app.command("list")
@@ -50,7 +50,7 @@ def list_(as_json: AsJson = False) -> None:
         if not found:
             print("  no venues were added yet")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @venues_app.command("remove")
@@ -66,4 +66,4 @@ def remove(
             await database.write(lambda connection: unlist_venue(connection, shell_operator(), venue_id))
         print(f"venue {venue_id} is removed")
 
-    asyncio.run(work())
+    run_async(work())

@@ -1,6 +1,5 @@
 """`kswifi vouchers ...`: make and manage vouchers of venues, also while the server runs."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.cli.money.budget import AsJson, Why, open_control_database
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def make(
         )
         print(f"print them: kswifi vouchers sheet {made.batch_id} vouchers-{made.batch_id}.pdf")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("list")
@@ -69,7 +69,7 @@ def list_(as_json: AsJson = False) -> None:
         if not found:
             print("  no vouchers were made yet")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("sheet")
@@ -95,7 +95,7 @@ def sheet(
             raise VOUCHERS_REFUSED(f"{file} exists already") from None
         print(f"{file}: {batch.count} vouchers. Each is worth a session: keep it as you keep cash.")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @vouchers_app.command("revoke")
@@ -111,7 +111,7 @@ def revoke(batch_number: BatchNumber, reason: Why = "revoked at the server") -> 
             )
         print(f"batch {batch.batch_id} of {batch.venue} is revoked")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 def _codes() -> "VoucherCodes":

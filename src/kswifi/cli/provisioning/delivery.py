@@ -3,7 +3,6 @@
 Keys leave an installation by `kswifi subscribers` and by this command only, here encrypted for that SM-DP+.
 """
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from kswifi.cli.provisioning.operating_user import operating_user
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def check() -> None:
         finally:
             await peer.close()
 
-    well, words = asyncio.run(work())
+    well, words = run_async(work())
     print(f"{settings.es2_peer_url}: {words}")
     if not well:
         raise typer.Exit(1)
@@ -149,4 +149,4 @@ def _together(installation: "Installation", work: "Callable[[Connection], T]") -
         finally:
             await database.close()
 
-    return asyncio.run(run())
+    return run_async(run())

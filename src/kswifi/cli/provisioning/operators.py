@@ -1,6 +1,5 @@
 """`kswifi operators ...`: operators that order profiles over ES2+, and their stock, also while the server runs."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def add(
                 lambda connection: add_operator(connection, name, own, callback_url=callback, callback_ca=ca)
             )
 
-    asyncio.run(work())
+    run_async(work())
     print(f"{name} is registered; a server that runs lets it in within seconds.")
 
 
@@ -88,7 +88,7 @@ def list_all(
             for state, count in each.profiles.items():
                 print(f"  {count:6} {state}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @operators_app.command("remove")
@@ -106,7 +106,7 @@ def remove(
         async with _database() as database:
             await database.write(lambda connection: remove_operator(connection, name))
 
-    asyncio.run(work())
+    run_async(work())
     print(f"{name} is not known here any more.")
 
 
@@ -156,7 +156,7 @@ def stock(
                 )
                 print(f"{iccid}  {path.name}")
 
-    asyncio.run(work())
+    run_async(work())
 
 
 @operators_app.command("expire")
@@ -177,7 +177,7 @@ def expire(
                 lambda connection: expire_order(connection, find_operator(connection, name).operator_id, number)
             )
 
-    asyncio.run(work())
+    run_async(work())
     print(f"The order of {number} has expired.")
 
 

@@ -4,7 +4,6 @@ Keys leave an installation by this command and by `kswifi delivery make` only; t
 external SM-DP+.
 """
 
-import asyncio
 import json
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.cli.provisioning.operating_user import operating_user
+from kswifi.cli.running import run_async
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 
@@ -140,7 +140,7 @@ def _hand_over(
         finally:
             await database.close()
 
-    found = asyncio.run(work())
+    found = run_async(work())
     # Log the export before the keys leave, so that an export that fails half-way is logged too.
     installation.note_keys_leaving(audit_line(SystemClock().now(), action, where, len(found), operating_user()))
     hand(found)

@@ -86,8 +86,9 @@ class EsimOrders:
         """Tell whether an installed line takes another session: every card of ours does."""
         return line.is_card
 
-    def require_bundle(self, _connection: Connection, _offer: Offer) -> None:
-        """Accept every offer: our own network serves them all."""
+    def require_bundle(self, _connection: Connection, _offer: Offer) -> int | None:
+        """Accept every offer, of any size: our own network serves them all."""
+        return None
 
     def has_numbers(self, connection: Connection) -> bool:
         """Tell whether ``allocate`` could provide a line now."""

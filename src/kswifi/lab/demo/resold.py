@@ -113,16 +113,23 @@ class EsimRoad(Road):
     def install(self) -> None:
         """Install the provider's profile from the provider's SM-DP+, until the provider reports it."""
         with self.stage("install"):
-            code = ActivationCode.parse(str(self._installation["activation_code"]))
-            for attempt in stamina.retry_context(
-                on=Es9UnreachableError, attempts=20, timeout=_WAIT_SECONDS, wait_initial=0.1, wait_max=1.0
-            ):
-                with attempt:
-                    waiting = self._servers.download(self.card, code)
-                    if waiting:
-                        raise Es9UnreachableError(f"the card's result is not delivered: {waiting[0]}")
+            self.install_code(ActivationCode.parse(str(self._installation["activation_code"])))
             session = self.app.wait_until(self.walked.session_id, ("stored",), _WAIT_SECONDS)
             self._teller.note(f"{self._installation['smdp_address']}: proof {session['storage_proof']}")
+
+    def install_code(self, code: ActivationCode) -> None:
+        """Install the profile of an activation code, and deliver the card's result.
+
+        Raises:
+            Es9UnreachableError: the provider's SM-DP+ did not answer in time.
+        """
+        for attempt in stamina.retry_context(
+            on=Es9UnreachableError, attempts=20, timeout=_WAIT_SECONDS, wait_initial=0.1, wait_max=1.0
+        ):
+            with attempt:
+                waiting = self._servers.download(self.card, code)
+                if waiting:
+                    raise Es9UnreachableError(f"the card's result is not delivered: {waiting[0]}")
 
     def pause_and_continue(self) -> None:
         """Pause the line and continue, where the provider can: each confirmed by the provider's own report."""

@@ -107,17 +107,35 @@ async function say(told) {
   });
 }
 
+/** Read something from the API. @param {string} path */
+const read = async (path) => (await fetch(`/api/v1/${path}`)).json();
+/** @param {string} path @param {object} body */
+async function post(path, body) {
+  const { csrf_token } = await read("account");
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID(), "X-CSRF-Token": csrf_token };
+  await fetch(`/api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
 /** Subscribe again after the browser dropped or replaced the subscription, and tell the server. The app checks it when it is opened. */
 async function renew() {
   const told = await kept("push");
   if (!told) return;
-  const own = await worker.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: told.key });
-  const { csrf_token } = await (await fetch("/api/v1/account")).json();
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID(), "X-CSRF-Token": csrf_token };
-  await fetch("/api/v1/push-subscriptions", { method: "POST", headers, body: JSON.stringify(own) });
+  await post(
+    "push-subscriptions",
+    await worker.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: told.key }),
+  );
+}
+
+/** Order what the standing order has due. The server refuses if it is not certain that this is WiFi. The app then downloads it. */
+async function orderDue() {
+  const { standing_order } = await read("standing-order");
+  if (!standing_order?.due) return;
+  const on_wifi = /wifi|ethernet/.test(/** @type {any} */ (navigator).connection?.type);
+  await post("standing-order/carry-out", { due_number: standing_order.due_number, by: "background", on_wifi });
 }
 
 worker.addEventListener("push", (event) => event.waitUntil(say(event.data?.json() ?? {})));
+worker.addEventListener("periodicsync", (event) => /** @type {ExtendableEvent} */ (event).waitUntil(orderDue()));
 worker.addEventListener("pushsubscriptionchange", (event) => /** @type {ExtendableEvent} */ (event).waitUntil(renew()));
 worker.addEventListener("notificationclick", (event) => {
   event.notification.close();

@@ -1,40 +1,20 @@
 """A run of one seed: people give, claim, share and use octets while processes die and answers are lost."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from random import Random
-from typing import Any, Final
-from uuid import UUID
+from datetime import timedelta
+from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, select
 
 from kswifi.accounts.model import SignedIn, User
-from kswifi.accounts.sql import user_account
-from kswifi.catalogue.service import Catalogue
-from kswifi.esim.lines.service import EsimOrders
-from kswifi.esim.lines.vault import SubscriberVault
-from kswifi.esim.model import LineSettings, NumberRange, ProfileState
-from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
-from kswifi.free_data.budgets import set_budget
-from kswifi.free_data.model import BudgetKind
-from kswifi.free_data.pseudonyms import Marks
-from kswifi.free_data.rules import FreeDataRules
-from kswifi.free_data.service import FreeData
-from kswifi.free_data.sql import free_budget, free_grant
+from kswifi.free_data.sql import free_budget
 from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.errors import KswifiError
 from kswifi.ledger import commands as do
 from kswifi.ledger.commands import NO_ACCOUNT
-from kswifi.outbox.model import Entry, EntryState
-from kswifi.outbox.results import Done, JobResult, Refused, Unknown
-from kswifi.outbox.sql import outbox_entry
 from kswifi.people import store
 from kswifi.people.gifts import GiftService, Wish
-from kswifi.people.job_handlers import TransferHandlers
 from kswifi.people.model import OPEN_STATES, OctetTransfer, TransferKind, TransferState
 from kswifi.people.move_model import Confirmation, MoveReason, MoveState, PhoneMove
 from kswifi.people.moves import Movers, MoveService
@@ -42,39 +22,17 @@ from kswifi.people.returns import return_due
 from kswifi.people.rules import GiftRules
 from kswifi.people.sql import octet_transfer, phone_move
 from kswifi.sessions import jobs as session_jobs
-from kswifi.sessions.card.packets import note_proof
-from kswifi.sessions.job_handlers import SessionHandlers
-from kswifi.sessions.line import ESIMSessionManager
-from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState
-from kswifi.sessions.orders import SessionDownloadService, cancel_session
-from kswifi.sessions.projector import Projector
-from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
-from kswifi.sessions.sql import internet_session, session_balance
-from kswifi.sessions.store import find_session, sessions_on
-from kswifi.sessions.transitions import move_session
-from kswifi.simulation.errors import PowerLostError, SimulationFailedError
-from kswifi.simulation.people.control_plane import Faults, MemoryDatabase, RuleLedger
+from kswifi.sessions.model import LIVE_STATES, SessionState
+from kswifi.sessions.orders import cancel_session
+from kswifi.sessions.sql import session_balance
+from kswifi.sessions.store import sessions_on
+from kswifi.simulation.errors import SimulationFailedError
+from kswifi.simulation.people.world import OFFER, START, Happening, PeopleWorld
 
-_g, _b = free_grant.c, free_budget.c
-_MONEY: Final = select(
-    select(func.coalesce(func.sum(_b.reserved_kobo), 0)).scalar_subquery(),
-    select(func.coalesce(func.sum(_b.spent_kobo), 0)).scalar_subquery(),
-    select(func.coalesce(func.sum(_g.reserved_kobo), 0)).scalar_subquery()
-    + select(func.coalesce(func.sum(octet_transfer.c.kobo), 0)).scalar_subquery(),
-    select(func.coalesce(func.sum(_g.spent_kobo), 0)).scalar_subquery(),
-)
-"""The kobo that the budget reserved and spent; those that grants and transfers hold; those that grants spent."""
-
-_START: Final = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 _EVENTS: Final = 24
 _MEGABYTE: Final = 1_000_000
-_BUDGET_KOBO: Final = 10**7
-_OFFER: Final = "free-1gb"
-_NUMBERS: Final = NumberRange()
 _RESERVED: Final = 50 * _MEGABYTE
-_ODDS: Final = (0.0, 0.03, 0.1)
 _CALM_HOURS: Final = 60
-_ROUNDS: Final = 40
 _CALM_ROUNDS: Final = 6
 _LINES: Final = select(esim.c.esim_id, esim.c.user_id).order_by(esim.c.esim_id)
 
@@ -95,77 +53,21 @@ class Figures:
     moves: int
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.instant = _START
-
-    def now(self) -> datetime:
-        return self.instant
-
-
-class _NoDelivery:
-    """All cards of the simulation have their profile: nothing is delivered over ES9+."""
-
-    async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:  # noqa: ARG002 - the port
-        return Refused(f"{esim_id} has its profile")
-
-
-@cache
-def _shared() -> tuple[MemoryDatabase, Catalogue, SessionSigningKey]:
-    return MemoryDatabase(), Catalogue.load(), SessionSigningKey.from_pem(fresh_signing_key_pem())
-
-
-class PeopleScenario:
+class PeopleScenario(PeopleWorld):
     """A run of one seed; ``run`` raises SimulationFailedError if octets or kobo are lost, doubled or early."""
 
     def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self.random = random = Random(seed)  # noqa: S311 - reproducible, not secret
-        self.clock = _Clock()
-        self.faults = Faults(random, random.choice(_ODDS))
-        self.database, catalogue, key = _shared()
-        self.database.begin_seed(self.clock, self.faults)
-        self.ledger = RuleLedger(self.clock, self.faults, self._is_proved)
-        rules = FreeDataRules(
-            allowance_octets=100 * 10**9, unspent_octets=100 * 10**9, cost_kobo_per_gb=random.choice((0, 20_001))
-        )
-        self.free_data = FreeData(self.database, Marks(bytes(32)), rules)
-        orders = EsimOrders(SubscriberVault(bytes(32)), random_bytes=random.randbytes)
-        manager = ESIMSessionManager(self.database)
-        self.downloads = SessionDownloadService(
-            self.database, catalogue, orders, manager, self.free_data, random_bytes=random.randbytes
-        )
+        super().__init__(seed)
         gift_rules = GiftRules(giver_verified=False, giver_age=timedelta(), receiver_givers=9)
-        self.gifts = GiftService(self.downloads, self.free_data, gift_rules, random.randbytes)
-        self.moves = MoveService(random.randbytes)
+        self.gifts = GiftService(self.downloads, self.free_data, gift_rules, self.random.randbytes)
+        self.moves = MoveService(self.random.randbytes)
         self.movers = Movers(self.database, lambda: self.ledger.state, self.downloads, self.gifts)
-        transfers = TransferHandlers(self.database, self.ledger)
-        handlers = SessionHandlers(
-            self.database,
-            self.ledger,
-            catalogue,
-            key,
-            LineSettings("smdp.example"),
-            _NoDelivery(),
-            self.free_data,
-            incoming=transfers,
-        )
-        self.handlers = {**handlers.handlers(), **transfers.handlers()}
-        self._rules = rules
-        self.projector = self._new_projector()
-        self.users = [str(UUID(int=random.getrandbits(128), version=4)) for _ in range(3)]
-        self.lines: dict[str, str] = {}
-        """Each line with its user."""
         self.moving: set[str] = set()
         """The lines that are being moved, or were: they stay frozen."""
-        self.used = 0
 
     def run(self) -> Figures:
         """Run the storm, then the calm; check the books after every event, and everything at the end."""
-        try:
-            asyncio.run(self._run())
-        except Exception as error:  # every failure must name its seed
-            raise SimulationFailedError(f"seed {self.seed}: {error!r}", seed=self.seed) from error
+        self.play()
         return self._figures()
 
     async def _run(self) -> None:
@@ -184,54 +86,14 @@ class PeopleScenario:
         await self.database.write(self._insert_people)
         first = self._line_of(self.users[0])
         for number in range(2):
-            await self.downloads.order(self.users[0], _OFFER, esim_id=first, idempotency_key=f"first-{number}")
+            await self.downloads.order(self.users[0], OFFER, esim_id=first, idempotency_key=f"first-{number}")
         await self._work_all()
         for session in await self.database.read(lambda connection: sessions_on(connection, first)):
             await self._bring(session)
         await self._work_all()
 
-    def _insert_people(self, connection: Connection) -> None:
-        set_budget(connection, "operator", BudgetKind.OPERATOR, _BUDGET_KOBO)
-        for number, user_id in enumerate(self.users):
-            connection.execute(
-                insert(user_account).values(
-                    user_id=user_id,
-                    phone_number=f"+23480312345{number:02d}",
-                    password_hash="x",  # noqa: S106 - nobody signs in
-                    recovery_code_hash=bytes(32),
-                    created_at=_START,
-                )
-            )
-            for _ in range(2 if number == 0 else 1):
-                self._insert_line(connection, user_id)
-
-    def _insert_line(self, connection: Connection, user_id: str) -> None:
-        serial = len(self.lines) + 1_000  # beyond those of lines that the product allocates
-        esim_id = str(UUID(int=self.random.getrandbits(128), version=4))
-        self.lines[esim_id] = user_id
-        connection.execute(
-            insert(esim).values(
-                esim_id=esim_id,
-                user_id=user_id,
-                iccid=str(_NUMBERS.iccid(serial)),
-                imsi=str(_NUMBERS.imsi(serial)),
-                matching_id=f"M{serial}",
-                profile_state=ProfileState.INSTALLED,
-                wants_pause=False,
-                wish=0,
-                sealed_keys=b"",
-                seq=0,
-                ind=0,
-                created_at=_START,
-            )
-        )
-
-    def _line_of(self, user_id: str) -> str:
-        return next(it for it, owner in self.lines.items() if owner == user_id)
-
-    async def _event(self) -> None:
-        chance = self.random
-        events: tuple[tuple[Callable[[], Coroutine[Any, Any, None]], int], ...] = (
+    def _happenings(self) -> tuple[Happening, ...]:
+        return (
             (self._offer, 6),
             (self._share, 2),
             (self._claim, 7),
@@ -246,14 +108,6 @@ class PeopleScenario:
             (self._sweep, 2),
             (self._project, 2),
         )
-        (happens,) = chance.choices([it[0] for it in events], [it[1] for it in events])
-        try:
-            await happens()
-        except PowerLostError:
-            self.projector = self._new_projector()
-        except KswifiError as refused:
-            if isinstance(refused, SimulationFailedError):
-                raise
 
     # People
 
@@ -298,24 +152,6 @@ class PeopleScenario:
         if session is not None:
             await self._bring(session)
 
-    async def _bring(self, session: InternetSession) -> None:
-        def bring(connection: Connection) -> None:
-            current = find_session(connection, session.session_id)
-            if current.state is not SessionState.PACKAGED:
-                return
-            for event in (
-                SessionEvent.DOWNLOAD_STARTED,
-                SessionEvent.DOWNLOAD_CONFIRMED,
-                SessionEvent.TRANSFER_STARTED,
-            ):
-                current = move_session(connection, current, event)
-            connection.execute(
-                update(esim).where(esim.c.esim_id == current.esim_id).values(profile_state=ProfileState.INSTALLED)
-            )
-            note_proof(connection, current.session_id, StorageProof.POR)
-
-        await self.database.write(bring)
-
     async def _end_some(self) -> None:
         """Let the receiver cancel, or the operator revoke, a session."""
         session = await self._session_of(self.random.choice(self.users), *LIVE_STATES)
@@ -337,8 +173,8 @@ class PeopleScenario:
         if not candidates:
             return
         line = self.random.choice(candidates)
-        user = User(user_id, "+2348031234500", None, _START)
-        signed_in = SignedIn(user, "csrf", _START + timedelta(days=366), "this device")
+        user = User(user_id, "+2348031234500", None, START)
+        signed_in = SignedIn(user, "csrf", START + timedelta(days=366), "this device")
 
         def ask(connection: Connection) -> PhoneMove:
             return self.moves.ask(connection, user_id, line, MoveReason.LOST, signed_in.login_id)
@@ -379,54 +215,15 @@ class PeopleScenario:
 
     # The server
 
-    async def _work_some(self) -> None:
-        for entry in await self._due(self.random.randint(1, 3)):
-            await self._work(entry)
-
-    async def _work(self, entry: Entry) -> None:
-        handler = self.handlers.get(entry.kind)
-        result = Done() if handler is None else await handler(entry)
-        if not isinstance(result, Unknown):
-            await self.database.write(
-                lambda connection: connection.execute(delete(outbox_entry).where(outbox_entry.c.id == entry.id))
-            )
-
-    async def _work_all(self) -> None:
-        for _ in range(_ROUNDS):
-            await self._project()
-            entries = await self._due(1000)
-            if not entries:
-                return
-            for entry in entries:
-                await self._work(entry)
-        raise SimulationFailedError("the outbox does not become empty")
-
-    async def _due(self, limit: int) -> list[Entry]:
-        t = outbox_entry.c
-
-        def look(connection: Connection) -> list[Entry]:
-            due = select(outbox_entry).where(t.state == EntryState.WAITING, t.run_at <= self.clock.now())
-            rows = connection.execute(due.order_by(t.id)).all()
-            return [Entry(it.id, it.kind, it.key, it.payload, 1, "worker") for it in rows]
-
-        entries = await self.database.read(look)
-        return self.random.sample(entries, min(limit, len(entries)))
-
     async def _sweep(self) -> None:
         await return_due(self.database)
         await self.movers.carry_out()
         for esim_id, user_id in self.database.now(lambda connection: connection.execute(_LINES).all()):
             self.lines.setdefault(esim_id, user_id)
 
-    async def _project(self) -> None:
-        await self.projector.catch_up()
-
-    def _new_projector(self) -> Projector:
-        return Projector(self.database, self.ledger, self._rules)
-
     async def _calm(self) -> None:
         """Let everything that is under way come to its end, without faults."""
-        self.projector = self._new_projector()
+        self._start_again()
         moved = self._lines_in_moves()
         for number, line in enumerate(it for it in self.lines if it not in moved):
             self.ledger.apply(do.Freeze(f"thaw:{number}", line, False))
@@ -443,17 +240,6 @@ class PeopleScenario:
 
     # Looking
 
-    async def _session_of(self, user_id: str, *states: SessionState) -> InternetSession | None:
-        wanted = states or (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
-        t = internet_session.c
-
-        def look(connection: Connection) -> list[InternetSession]:
-            query = select(t.session_id).where(t.user_id == user_id, t.state.in_(wanted)).order_by(t.session_id)
-            return [find_session(connection, it) for it in connection.scalars(query).all()]
-
-        found = await self.database.read(look)
-        return self.random.choice(found) if found else None
-
     async def _transfer(self) -> OctetTransfer | None:
         found = await self.database.read(self._transfers)
         waiting = [it for it in found if it.state in OPEN_STATES]
@@ -469,20 +255,7 @@ class PeopleScenario:
         """Return the lines that are being moved or were; the rows know requests whose answers were lost."""
         return set(self.database.now(lambda connection: connection.scalars(select(phone_move.c.old_esim_id)).all()))
 
-    def _is_proved(self, session_id: str) -> bool:
-        return self.database.now(lambda connection: find_session(connection, session_id).storage_proof is not None)
-
     # Checks
-
-    def _check_money(self) -> None:
-        """Check that the budget's reserved kobo are those of all grants and transfers, and none is lost."""
-
-        reserved, spent, held, grants_spent = self.database.now(lambda connection: connection.execute(_MONEY).one())
-        if (reserved, spent) != (held, grants_spent):
-            raise SimulationFailedError(
-                f"the budget has reserved {reserved} and spent {spent} kobo; sessions and gifts hold {held} "
-                f"and spent {grants_spent}"
-            )
 
     def _check_end(self) -> None:
         """Check that every transfer has ended where its row says, and that the projection is the ledger's state."""

@@ -8,7 +8,8 @@ from pydantic import Field
 from kswifi.api.edge.dependencies import SignedInUser
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import ResponseBody
-from kswifi.api.edge.session_dependencies import SessionServicesDep, is_on_wifi
+from kswifi.api.edge.session_dependencies import SessionServicesDep
+from kswifi.kernel.listening import plain_address
 
 router = APIRouter(prefix="/api/v1/connection", tags=["sessions"])
 
@@ -27,4 +28,7 @@ class ConnectionView(ResponseBody):
 @router.get("", summary="How you are connected", responses=problem_responses("not_signed_in"))
 async def read_connection(_user: SignedInUser, request: Request, services: SessionServicesDep) -> ConnectionView:
     """Return whether this request came over WiFi. Browsers on many phones do not know it."""
-    return ConnectionView(wifi=await is_on_wifi(request, services))
+    client = request.client
+    if client is None:
+        return ConnectionView(wifi=None)
+    return ConnectionView(wifi=await services.network_access.is_wifi(plain_address(client.host), client.port))

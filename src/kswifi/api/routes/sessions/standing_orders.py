@@ -11,14 +11,14 @@ from kswifi.api.edge.devices import DeviceDep, set_device_cookie
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import WHOLE, Instant, RequestBody, ResponseBody
-from kswifi.api.edge.session_dependencies import OnWifi, SessionServicesDep, is_on_wifi
+from kswifi.api.edge.session_dependencies import SessionServicesDep
 from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
 from kswifi.api.routes.sessions.session_views import SessionView, session_view
-from kswifi.people.errors import WIFI_NOT_CERTAIN
+from kswifi.kernel.listening import plain_address
 from kswifi.people.rules import StandingOrderRules
 from kswifi.people.standing_order_model import StandingOrder, StandingOrderState
 from kswifi.people.standing_order_store import find_standing_order
-from kswifi.people.standing_orders import CarriedOutBy, StandingWish
+from kswifi.people.standing_orders import CarriedOutBy, StandingWish, require_certain_wifi
 
 router = APIRouter(prefix="/api/v1/standing-order", tags=["standing order"])
 
@@ -187,7 +187,6 @@ async def end_standing_order(request: Idempotent, services: SessionServicesDep) 
     status_code=201,
     response_model=CarriedOutView,
     summary="Carry a due date out",
-    dependencies=[OnWifi],
     responses=problem_responses(
         "unknown_standing_order",
         "standing_orders_off",
@@ -217,8 +216,9 @@ async def carry_out_standing_order(
     However often a due date is carried out, it gives one session. If the money for free data is used up, you are
     put on the waiting list where one is kept, and the standing order waits.
     """
-    if await is_on_wifi(http_request, services) is None and not body.on_wifi:
-        raise WIFI_NOT_CERTAIN("it is not certain that you are on WiFi")
+    client = http_request.client
+    host, port = ("", 0) if client is None else (plain_address(client.host), client.port)
+    await require_certain_wifi(services.network_access, host, port, device_knows=body.on_wifi)
     user_id = request.user.user.user_id
 
     async def work() -> CarriedOutView:

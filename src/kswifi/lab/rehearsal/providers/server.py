@@ -166,6 +166,7 @@ class _Control:
         }
         found = [Route(f"/control/{path}", self._guarded(do), methods=["POST"]) for path, do in actions.items()]
         found.append(Route("/control/lines/{line}", self._guarded(self.look), methods=["GET"]))
+        found.append(Route("/control/lines", self._guarded(self.lines), methods=["GET"]))
         found.append(Route("/control/faults", self._guarded(self.forget), methods=["DELETE"]))
         return found
 
@@ -245,9 +246,13 @@ class _Control:
 
     async def look(self, request: Request) -> dict[str, Any]:
         """Return whether a line carries data, and what its bundles have left."""
-        line = self._line(request)
-        left = sum(it.total - it.used for it in line.assignments if it.state in ("queued", "active"))
-        return {"line": line.number, "suspended": line.suspended, "installed": line.installed, "octets_left": left}
+        return _line_fields(self._line(request))
+
+    async def lines(self, request: Request) -> dict[str, Any]:
+        """Return all lines, the newest last."""
+        del request
+        self._engine.advance()
+        return {"lines": [_line_fields(line) for line in self._engine.book.lines.values()]}
 
     def _order(self, request: Request) -> LabOrder:
         """Return an order by its number or by the caller's reference."""
@@ -261,6 +266,11 @@ class _Control:
         """Return a line by its number or by its ICCID."""
         name = request.path_params["line"]
         return self._engine.line(name) if name in self._engine.book.lines else self._engine.line_of_iccid(name)
+
+
+def _line_fields(line: LabLine) -> dict[str, Any]:
+    left = sum(it.total - it.used for it in line.assignments if it.state in ("queued", "active"))
+    return {"line": line.number, "suspended": line.suspended, "installed": line.installed, "octets_left": left}
 
 
 def make_provider(config: ProviderConfig, origin: str) -> tuple[RunningProvider, Starlette]:

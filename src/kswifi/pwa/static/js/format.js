@@ -38,6 +38,7 @@ const dayAndTime = dates({ day: "numeric", month: "short", hour: "2-digit", minu
 const clock = dates({ hour: "2-digit", minute: "2-digit" });
 
 export const formatDay = day;
+export const formatMonth = dates({ month: "long", year: "numeric" });
 export const formatHour = dayAndTime;
 
 /** Return the last day of a validity: `until` is the midnight after it. @param {number} until */

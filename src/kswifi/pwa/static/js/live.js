@@ -46,12 +46,16 @@ const refreshSoon = () => {
   }, 250);
 };
 
+/** Order what a standing order has due, on WiFi alone. The module is fetched where there is a standing order. */
+const orderDue = () => import("./standing.js").then((module) => module.look()).catch(() => {});
+
 /** @param {{event: string, id: string, data: string}} news */
 async function take({ event, id, data }) {
   const facts = JSON.parse(data);
   const known = event.startsWith("session_") && apply(facts);
   // An event of a balance contains the figures. A change of state can change more (a package, a proof, a hold), so read the session.
   if (event !== "hello" && !(known && event === "session_balance_changed")) refreshSoon();
+  if (event === "standing_order_changed") orderDue();
   if (event === "session_state_changed")
     await remember({ at: Date.parse(facts.at), session_id: facts.session_id, what: facts.state, reason: facts.reason, sequence: id });
   if (id) await db.put("kv", id, "last_event_id");
@@ -83,6 +87,7 @@ async function follow(signal) {
 export function listen() {
   stop();
   if (!account.peek()) return;
+  db.get("kv", "standing").then((kept) => kept && orderDue());
   const aborter = new AbortController();
   const low = preferences.peek().low_data;
   const poll = setInterval(() => document.hidden || ((low || failures > 2) && refresh().catch(() => {})), low ? POLL.low_data : POLL.usual);

@@ -33,6 +33,8 @@ const TAB_OF = {
   gift: "settings",
   gifts: "settings",
   move: "settings",
+  standing: "settings",
+  usage: "settings",
   device: "help",
   venues: "help",
 };

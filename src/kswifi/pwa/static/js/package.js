@@ -6,7 +6,8 @@
 const MAGIC = [0x4b, 0x53, 0x57, 0x69, 0x46, 0x69, 0x1a]; // "KSWiFi" and a control character
 const HEAD = MAGIC.length + 5;
 const MOST = 32 * 1024;
-const CHUNKS = ["session_record", "activation.json", "terms.txt"];
+/** The names of the chunks by the version of the format. Version 2 is for the line of a data provider. @type {Record<number, string>} */
+const CHUNKS = { 1: "session_record,activation.json,terms.txt", 2: "line.json,terms.txt" };
 
 export class PackageRefused extends Error {
   /** @param {string} code the same as the server's verifier uses */
@@ -56,7 +57,7 @@ async function readManifest(data, jwks) {
   if (MAGIC.some((octet, at) => at < data.length && data[at] !== octet) || !data.length) throw new PackageRefused("not_a_package");
   if (data.length <= MAGIC.length) throw new PackageRefused("package_cut_short");
   if (data.length > MOST) throw new PackageRefused("package_surplus_octets");
-  if (data[MAGIC.length] !== 1) throw new PackageRefused("package_version_unknown");
+  if (!CHUNKS[data[MAGIC.length]]) throw new PackageRefused("package_version_unknown");
   if (data.length < HEAD) throw new PackageRefused("package_cut_short");
   const length = new DataView(data.buffer, data.byteOffset).getUint32(MAGIC.length + 1);
   if (length > 8192) throw new PackageRefused("package_manifest_damaged");
@@ -91,7 +92,7 @@ async function readManifest(data, jwks) {
  */
 export async function verifyPackage(data, jwks, { now = Date.now(), session_id, iccid } = {}) {
   const [kid, manifest, body] = await readManifest(data, jwks);
-  if (manifest.chunks.map((one) => one.name).join() !== CHUNKS.join()) throw new PackageRefused("package_manifest_damaged");
+  if (manifest.chunks.map((one) => one.name).join() !== CHUNKS[data[MAGIC.length]]) throw new PackageRefused("package_manifest_damaged");
   if (body.length < manifest.size) throw new PackageRefused("package_cut_short");
   if (body.length > manifest.size) throw new PackageRefused("package_surplus_octets");
   const raw = [];
@@ -106,5 +107,6 @@ export async function verifyPackage(data, jwks, { now = Date.now(), session_id, 
   if (session_id && manifest.session_id !== session_id) throw new PackageRefused("package_for_another_session");
   if (iccid && manifest.iccid !== iccid) throw new PackageRefused("package_for_another_card");
   if (now >= manifest.valid_until * 1000) throw new PackageRefused("package_expired");
-  return { manifest, kid, activation: JSON.parse(utf8(raw[1])), terms: utf8(raw[2]) };
+  const activation = raw.length > 2 ? JSON.parse(utf8(raw[1])) : null;
+  return { manifest, kid, activation, terms: utf8(raw[raw.length - 1]) };
 }

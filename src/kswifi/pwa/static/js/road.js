@@ -181,6 +181,7 @@ async function fetchAndConfirm(one, signal) {
 /** Install the profile with the activation code in the package. @param {InternetSession} one @param {AbortSignal} signal */
 async function storeWithLabPhone(one, signal) {
   const { activation } = await fetchPackage(one, signal);
+  if (!activation) return waitForPhone(one, 0);
   show(one.session_id, { stage: "transfer" });
   // A profile is installed once. Later sessions are written to it by secured packets.
   if (phone.peek()?.profiles.some((other) => other.iccid === one.iccid)) await enableProfile(one).then(() => carryPackets(one));

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { clockError, now, setClockError } from "./clock.js";
 import * as db from "./db.js";
-import { speak, t } from "./i18n.js";
+import { add, speak, t } from "./i18n.js";
 import { computed, effect, signal } from "./state.js";
 import { onTabs, tellTabs } from "./tabs.js";
 
@@ -51,6 +51,8 @@ export const stateOf = (one) => (!ENDED.includes(one.state) && now() >= one.vali
 /** @param {InternetSession} one */ export const isEnded = (one) => ENDED.includes(stateOf(one));
 /** @param {InternetSession} one */ export const isStored = (one) => STORED.includes(stateOf(one));
 /** @param {InternetSession} one */ export const isUnderWay = (one) => !isEnded(one) && !isStored(one);
+/** Whether a data provider delivers a session. @param {InternetSession} one */
+export const isProvided = (one) => (one.line_kind ?? "card") !== "card";
 /** @param {string} id */ export const sessionOf = (id) => sessions.value.find((one) => one.session_id === id) ?? null;
 /** The session to show first: the active one, else a paused one. */
 export const current = computed(
@@ -120,6 +122,7 @@ export function fromServer(raw) {
     session_id: raw.session_id,
     esim_id: raw.esim_id,
     iccid: raw.iccid,
+    line_kind: raw.line_kind,
     offer_id: raw.offer_id,
     state: raw.state,
     reason: raw.state_reason,
@@ -349,6 +352,9 @@ export async function connect() {
   if (!mine) await Promise.all([refresh(), loadPass()]);
 }
 
+effect(() => {
+  if (environment.value?.mode === "resold") import("./text/line.js").then(add, () => {});
+});
 effect(() => {
   const { theme } = preferences.value;
   if (theme === "system") delete document.documentElement.dataset.theme;

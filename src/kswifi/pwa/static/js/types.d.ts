@@ -19,6 +19,8 @@ export interface InternetSession {
   session_id: string;
   esim_id: string;
   iccid: string | null;
+  /** What the line is. A session that an older app has stored has none: it is a card of ours. */
+  line_kind?: "card" | "profile" | "own_line";
   offer_id: string;
   state: SessionState;
   reason: string | null;
@@ -93,7 +95,7 @@ export interface Manifest {
   allowance_octets: number | null;
   valid_from: number;
   valid_until: number;
-  iccid: string;
+  iccid?: string;
   size: number;
   chunks: ManifestChunk[];
 }
@@ -105,7 +107,8 @@ export interface Activation {
 export interface VerifiedPackage {
   manifest: Manifest;
   kid: string;
-  activation: Activation;
+  /** null for a data provider's line. */
+  activation: Activation | null;
   terms: string;
 }
 

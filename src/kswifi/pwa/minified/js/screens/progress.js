@@ -1,25 +1,25 @@
-/*0f132b03be0f0c5c0922f5bfc4bc52fc2fac3469b2e00cbe9cf2d86d164934b7*/
-import{formatOctets as v,lastDay as z,sizeName as _}from"../format.js";import{t as s}from"../i18n.js";import{Meter as C}from"../meter.js";import{packageOf as D,SessionManager as w,wasRefused as q}from"../road.js";import{go as E}from"../router.js";import{useEffect as M,useState as N}from"../state.js";import{endOf as R}from"../steps.js";import{isEnded as B,isStored as y,phone as H,profiles as I,progress as P,sessionOf as W,stateOf as j}from"../store.js";import{Support as A}from"../support.js";import{Heading as S,html as e,Icon as l,Note as O}from"../ui.js";const F=({one:o,sealed:r})=>e`
-<div class="hero"><${C} one=${o} small /><span class="badge line">${s("stored.badge")}</span></div><ul class="list checks"><li class="item"><span class="dot"><${l} name="check" /></span><span class="grow">${s("progress.downloaded",{size:_(o.allowance_octets)})}</span></li>${r&&e`<li class="item"><span class="dot"><${l} name="seal" /></span><span class="grow">${s("seal.ok")}</span></li>`}<li class="item"><span class="dot"><${l} name="chip" /></span><span class="grow">${s("progress.proved")}</span></li></ul>
-`,G=({at:o,moving:r,done:$})=>e`<div class="card"><div class="road" aria-hidden="true"><span class="node on"><${l} name="wifi" /></span><span class=${`leg ${o>1?"on":r?"on moving":""}`}></span><span class=${`node ${o>1?"on":""}`}><${l} name="phone" /></span><span class=${`leg ${$?"on":o===2&&r?"on moving":""}`}></span><span class=${`node ${$?"on":""}`}><${l} name="chip" /></span></div></div>`;function J({id:o}){const[r,$]=N(!1),a=W(o),i=P.value[o],x=a?.state;if(M(()=>{a&&y(a)&&!r&&D(a).then(g=>$(!!g),()=>{})},[x]),!a)return e`<${S} title=${s("session.unknown")} /><a class="btn quiet wide" href="#/home">${s("nav.home")}</a>`;const n=y(a)||j(a)==="exhausted",c=B(a)&&!n,d=n?3:["downloaded","transferring"].includes(a.state)?2:1,h=_(a.allowance_octets),m=i?.received??0,p=i?.total??a.package_octets,t=q(a),u=d===2&&!H.value&&!t,b=u&&I.value[a.esim_id]!=="downloaded",f=(i?.running===!1||!i)&&!t,k=[[c,R(a)],[n,s("progress.ready")],[t,s("refused.title")],[b,s("progress.waiting")],[d===2,s("progress.transferring")],[f,s("progress.paused",{size:h})],[!0,s("progress.downloading",{size:h})]].find(([g])=>g)?.[1];return e`
-<${S} title=${k} lead=${c?"":s("until",{day:z(a.valid_until)})} />${n?e`<${F} one=${a} sealed=${r} />`:e`
-<${G} at=${d} moving=${!f&&!b&&!t&&!c} done=${n} />${d===1&&!c&&e`<div class="card"><p class="soft">${s("progress.small",{octets:p?v(p):s("progress.few")})}</p>${p&&e`
+/*344e7a288bfd6cf7e0c601c448b9df8ef3003b59cae4b8dfaf32beb17c3ecc98*/
+import{formatOctets as v,lastDay as C,sizeName as y}from"../format.js";import{t as s}from"../i18n.js";import{Meter as D}from"../meter.js";import{packageOf as q,SessionManager as w,wasRefused as E}from"../road.js";import{go as S}from"../router.js";import{useEffect as M,useState as N}from"../state.js";import{endOf as P}from"../steps.js";import{isEnded as R,isProvided as B,isStored as O,phone as H,profiles as I,progress as W,sessionOf as j,stateOf as A}from"../store.js";import{Support as F}from"../support.js";import{Heading as x,html as a,Icon as l,Note as z}from"../ui.js";const G=({one:o,sealed:r})=>a`
+<div class="hero"><${D} one=${o} small /><span class="badge line">${s("stored.badge")}</span></div><ul class="list checks"><li class="item"><span class="dot"><${l} name="check" /></span><span class="grow">${s("progress.downloaded",{size:y(o.allowance_octets)})}</span></li>${r&&a`<li class="item"><span class="dot"><${l} name="seal" /></span><span class="grow">${s("seal.ok")}</span></li>`}<li class="item"><span class="dot"><${l} name="chip" /></span><span class="grow">${s("progress.proved")}</span></li></ul>
+`,J=({at:o,moving:r,done:$})=>a`<div class="card"><div class="road" aria-hidden="true"><span class="node on"><${l} name="wifi" /></span><span class=${`leg ${o>1?"on":r?"on moving":""}`}></span><span class=${`node ${o>1?"on":""}`}><${l} name="phone" /></span><span class=${`leg ${$?"on":o===2&&r?"on moving":""}`}></span><span class=${`node ${$?"on":""}`}><${l} name="chip" /></span></div></div>`;function K({id:o}){const[r,$]=N(!1),e=j(o),i=W.value[o],h=e?.state;if(M(()=>{e&&O(e)&&!r&&q(e).then(g=>$(!!g),()=>{}),e&&B(e)&&h==="transferring"&&S(`line/${o}`,!0)},[h]),!e)return a`<${x} title=${s("session.unknown")} /><a class="btn quiet wide" href="#/home">${s("nav.home")}</a>`;const n=O(e)||A(e)==="exhausted",c=R(e)&&!n,d=n?3:["downloaded","transferring"].includes(e.state)?2:1,b=y(e.allowance_octets),m=i?.received??0,p=i?.total??e.package_octets,t=E(e),u=d===2&&!H.value&&!t,k=u&&I.value[e.esim_id]!=="downloaded",f=(i?.running===!1||!i)&&!t,_=[[c,P(e)],[n,s("progress.ready")],[t,s("refused.title")],[k,s("progress.waiting")],[d===2,s("progress.transferring")],[f,s("progress.paused",{size:b})],[!0,s("progress.downloading",{size:b})]].find(([g])=>g)?.[1];return a`
+<${x} title=${_} lead=${c?"":s("until",{day:C(e.valid_until)})} />${n?a`<${G} one=${e} sealed=${r} />`:a`
+<${J} at=${d} moving=${!f&&!k&&!t&&!c} done=${n} />${d===1&&!c&&a`<div class="card"><p class="soft">${s("progress.small",{octets:p?v(p):s("progress.few")})}</p>${p&&a`
 <div
 class="gauge"
 role="progressbar"
-aria-label=${k}
+aria-label=${_}
 aria-valuemin="0"
 aria-valuemax=${p}
 aria-valuenow=${m}
 ><i style=${{width:`${100*m/p}%`}}></i></div><span class="num small">${s("progress.octets",{received:v(m),total:v(p)})}</span>
 `}</div>`}
-${d===2&&e`<p class="soft">${s(t?"refused.lead":u?"progress.install":"progress.transfer_lead")}</p>`}
+${d===2&&a`<p class="soft">${s(t?"refused.lead":u?"progress.install":"progress.transfer_lead")}</p>`}
 `}
-${i?.elsewhere&&!n&&e`<${O} icon="clock" live>${s("progress.elsewhere")}<//>`}
-${i?.problem&&!n&&e`<${O} kind="error" live>${i.problem}<//>`}
-${(t||a.state==="failed")&&e`<${A} about=${a.session_id} />`}<div class="act stick">${n?e`<a class="btn wide" href=${`#/activate/${o}`}>${s("activate.button")}</a>`:c?e`<a class="btn wide" href="#/choose">${s("home.download")}</a>`:u?e`<a class="btn wide" href=${`#/activate/${o}`}>${s("activate.install")}</a>`:f||t?e`<button class="btn wide" onClick=${()=>w.resumeDownload(o)}><${l} name="play" />${s(t?"refused.again":"resume")}</button>`:e`<button class="btn quiet wide" onClick=${()=>w.pauseDownload(o)}><${l} name="pause" />${s("pause")}</button>`}
-${!n&&!c&&e`<button
+${i?.elsewhere&&!n&&a`<${z} icon="clock" live>${s("progress.elsewhere")}<//>`}
+${i?.problem&&!n&&a`<${z} kind="error" live>${i.problem}<//>`}
+${(t||e.state==="failed")&&a`<${F} about=${e.session_id} />`}<div class="act stick">${n?a`<a class="btn wide" href=${`#/activate/${o}`}>${s("activate.button")}</a>`:c?a`<a class="btn wide" href="#/choose">${s("home.download")}</a>`:u?a`<a class="btn wide" href=${`#/activate/${o}`}>${s("activate.install")}</a>`:f||t?a`<button class="btn wide" onClick=${()=>w.resumeDownload(o)}><${l} name="play" />${s(t?"refused.again":"resume")}</button>`:a`<button class="btn quiet wide" onClick=${()=>w.pauseDownload(o)}><${l} name="pause" />${s("pause")}</button>`}
+${!n&&!c&&a`<button
 class="btn plain wide"
-onClick=${()=>{w.cancel(o),E("home")}}
+onClick=${()=>{w.cancel(o),S("home")}}
 >${s(d===2?"session.give_back":"cancel")}</button>`}</div>
-`}export{J as default};
+`}export{K as default};

@@ -1,4 +1,4 @@
-/*e1701495c6efae437f7e5ecd2705dcb38c47155b95097148ac7803223a3555da*/
+/*ab7d5b96c7a229e81be8df287f529126e235d52cc94994172854cc9d570da5e9*/
 var e=`
 back Back
 cancel Cancel
@@ -218,6 +218,7 @@ title Session Active
 lead The network reported it {age}.
 
 line.
+title Your line
 on The line is on.
 on_lead The session becomes active with the first data that flows.
 used_up Your last session is finished.
@@ -585,6 +586,12 @@ lead Your order of {since} is sent again by itself, and only one session is made
 remind.
 button Remind me in my calendar
 event KSWiFi: free data is back
+
+usage.
+title My use
+
+standing.
+title Download by itself
 
 gifts.
 title Gifts

@@ -6,12 +6,14 @@ import { Install } from "../install.js";
 import { Intent } from "../intent.js";
 import { Meter } from "../meter.js";
 import { packageOf, SessionManager } from "../road.js";
+import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
 import {
   actions,
   current,
   environment,
   isEnded,
+  isProvided,
   isStored,
   isUnderWay,
   phone,
@@ -53,6 +55,9 @@ export default function Activate({ id }) {
   const [refused, setRefused] = useState(/** @type {unknown} */ (null));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
+  useEffect(() => {
+    if (one && isProvided(one)) go(`line/${one.session_id}`, true);
+  }, [one?.session_id]);
   const look = () => {
     setRefused(null);
     if (one && !isEnded(one) && one.state !== "ordered") packageOf(one).then(setVerified, setRefused);
@@ -113,7 +118,7 @@ export default function Activate({ id }) {
     ${intent && html`<${Intent} action=${intent} />`}
     ${stored && !lab && html`<${SwitchOn} one=${one} system=${system} systems=${html`<${Systems} system=${system} choose=${choose} />`} />`}
     ${!stored && verified && !lab && html`<${Systems} system=${system} choose=${choose} />`}
-    ${!stored && verified && html`<${Install} one=${one} activation=${verified.activation} system=${system} />`}
+    ${!stored && verified?.activation && html`<${Install} one=${one} activation=${verified.activation} system=${system} />`}
     <div class="act stick">
       ${problem && html`<${Note} kind="error" live>${problem}<//>`}
       ${

@@ -4,6 +4,7 @@ import * as db from "../db.js";
 import { formatNaira, formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
 import { SessionManager, trustedKeys } from "../road.js";
+import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
 import { connection, free as freeAllowance, offers, ordering, pass, phone, reachable, words } from "../store.js";
 import { Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
@@ -161,6 +162,7 @@ export default function Choose() {
       const one = await SessionManager.startSessionDownload(offer.allowance_octets);
       if (one) SessionManager.showDownloadProgress(one.session_id);
     } catch (error) {
+      if (error instanceof Problem && error.code === "no_line_yet") go("line");
       setProblem(words(error));
     }
     setBusy(false);

@@ -18,4 +18,7 @@ export const SCREENS = {
   gift: () => import("./gift.js"),
   gifts: () => import("./gifts.js"),
   move: () => import("./move.js"),
+  standing: () => import("./standing.js"),
+  usage: () => import("./usage.js"),
+  line: () => import("./line.js"),
 };

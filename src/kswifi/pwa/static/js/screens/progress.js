@@ -5,7 +5,7 @@ import { packageOf, SessionManager, wasRefused } from "../road.js";
 import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
 import { endOf } from "../steps.js";
-import { isEnded, isStored, phone, profiles, progress, sessionOf, stateOf } from "../store.js";
+import { isEnded, isProvided, isStored, phone, profiles, progress, sessionOf, stateOf } from "../store.js";
 import { Support } from "../support.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 
@@ -50,6 +50,8 @@ export default function ProgressScreen({ id }) {
         (verified) => setSealed(Boolean(verified)),
         () => {},
       );
+    // Where a data provider delivers it, the screen of the line goes on from here.
+    if (one && isProvided(one) && state === "transferring") go(`line/${id}`, true);
   }, [state]);
   if (!one) return html`<${Heading} title=${t("session.unknown")} /><a class="btn quiet wide" href="#/home">${t("nav.home")}</a>`;
   const done = isStored(one) || stateOf(one) === "exhausted";

@@ -7,7 +7,20 @@ import { beTold, pushHere, pushOn } from "../push.js";
 import { packageOf, SessionManager } from "../road.js";
 import { useEffect, useState } from "../state.js";
 import { endOf, stepsOf } from "../steps.js";
-import { actions, activity, current, isEnded, isStored, preferences, say, sessionOf, stateOf, storedInOrder, words } from "../store.js";
+import {
+  actions,
+  activity,
+  current,
+  isEnded,
+  isProvided,
+  isStored,
+  preferences,
+  say,
+  sessionOf,
+  stateOf,
+  storedInOrder,
+  words,
+} from "../store.js";
 import { Support } from "../support.js";
 import { Heading, html, Icon, Note, Row } from "../ui.js";
 import Statement from "./statement.js";
@@ -32,7 +45,8 @@ function Finished({ one }) {
 
 /** Lead to giving some of it away, and to moving it to a new phone. @param {{one: InternetSession}} props */
 const Further = ({ one }) => html`<div class="list">
-  ${one.left_octets && html`<${Row} icon="wifi" to=${`gifts/${one.session_id}`} name=${t("gifts.give")} />`}
+  ${isProvided(one) && html`<${Row} icon="line" to=${`line/${one.session_id}`} name=${t("line.title")} />`}
+  ${!isProvided(one) && one.left_octets && html`<${Row} icon="wifi" to=${`gifts/${one.session_id}`} name=${t("gifts.give")} />`}
   <${Row} icon="phone" to=${`move/${one.esim_id}`} name=${t("new_esim.title")} />
 </div>`;
 
@@ -128,6 +142,7 @@ export default function Session({ id }) {
       ${
         one.state === "active" &&
         !isEnded(one) &&
+        !isProvided(one) &&
         html`<button class="btn quiet wide" onClick=${() => SessionManager.pauseSession(one)}>
           <${Icon} name="pause" />
           ${t("session.pause")}

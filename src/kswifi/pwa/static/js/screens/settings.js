@@ -59,6 +59,8 @@ export default function Settings() {
       who
         ? html`<div class="list">
           <${Row} icon="user" to="security" name=${who.phone_number ?? who.email ?? ""} hint=${t("security.teaser")} />
+          <${Row} icon="line" to="usage" name=${t("usage.title")} />
+          <${Row} icon="down" to="standing" name=${t("standing.title")} />
           <${Row} icon="wifi" to="gifts" name=${t("gifts.title")} />
           <${Row} icon="phone" to="move" name=${t("new_esim.title")} />
         </div>`

@@ -38,7 +38,7 @@ export function history(hours, by) {
 
 /** Show the figures as columns, the oldest at the left. The table below has the same figures. */
 /** @param {{rows: {name: string, octets: number}[]}} props */
-function Chart({ rows }) {
+export function Chart({ rows }) {
   const shown = rows.slice(0, 24).reverse();
   const most = Math.max(...rows.map((one) => one.octets), 1);
   const wide = 240 / Math.max(shown.length, 6);

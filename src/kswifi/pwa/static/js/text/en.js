@@ -219,6 +219,7 @@ export default `
     lead The network reported it {age}.
 
   line.
+    title Your line
     on The line is on.
     on_lead The session becomes active with the first data that flows.
     used_up Your last session is finished.
@@ -586,6 +587,12 @@ export default `
   remind.
     button Remind me in my calendar
     event KSWiFi: free data is back
+
+  usage.
+    title My use
+
+  standing.
+    title Download by itself
 
   gifts.
     title Gifts

@@ -218,6 +218,7 @@ export default `
     lead Na network report am {age}.
 
   line.
+    title Your line
     on Line dey on.
     on_lead Session go active as soon as data begin flow.
     used_up Your last session don finish.
@@ -585,6 +586,12 @@ export default `
   remind.
     button Remind me for my calendar
     event KSWiFi: free data don come back
+
+  usage.
+    title My use
+
+  standing.
+    title Download by itself
 
   gifts.
     title Gifts
