@@ -33,6 +33,7 @@ from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.signing import SessionSigningKey
+from kswifi.sessions.ussd import UssdActivation
 from kswifi.supply.lines import SuppliedLines
 from kswifi.supply.webhooks import SupplyWebhooks
 from kswifi.vouchers.service import VoucherService
@@ -115,7 +116,7 @@ class Services:
 
     ``sessions`` is None for a server that only signs people in, ``payments`` for one without payments,
     ``phone_verifications`` for one that sends no text messages, ``identifier_proofs`` for one that sends no codes,
-    ``provider_webhooks`` for one without data providers.
+    ``provider_webhooks`` for one without data providers, ``ussd`` for one without a USSD code.
     """
 
     database: Database
@@ -130,6 +131,7 @@ class Services:
     phone_verifications: PhoneVerifications | None = None
     identifier_proofs: IdentifierProofs | None = None
     provider_webhooks: SupplyWebhooks | None = None
+    ussd: UssdActivation | None = None
     refusals: SecurityRefusals = field(default_factory=SecurityRefusals)
     requests: HttpCounts = field(default_factory=HttpCounts)
     writes_access_lines: bool = False

@@ -25,6 +25,7 @@ Name = Annotated[str | None, typer.Argument(help="A provider of KSWIFI_DATA_PROV
 
 NO_PROVIDER = Refusal("no_data_provider", "The provider is not configured.")
 PROVIDER_SILENT = Refusal("data_provider_silent", "The provider refused the call or did not answer.")
+NO_USSD = Refusal("no_ussd", "There is no USSD code to dial.")
 NO_REHEARSAL = Refusal("no_rehearsal", "There is no rehearsal of this provider.")
 _NONE_CONFIGURED: Final = "No data provider is configured: set KSWIFI_DATA_PROVIDERS (docs/reselling.md)."
 
@@ -121,6 +122,33 @@ def rehearse(
             await stop.wait()
 
     run_async(work())
+
+
+@providers_app.command("dial")
+def dial(
+    number: Annotated[str, typer.Argument(help="Who dials, in E.164: +2348031234567.")],
+    answers: Annotated[list[str] | None, typer.Option("--answer", help="An input; give it again for more.")] = None,
+    network_code: Annotated[
+        str, typer.Option(help="Africa's Talking's code of the network; 62130: MTN.")
+    ] = "62130",
+    url: Annotated[str | None, typer.Option(help="The callback; that of this server if not given.")] = None,
+) -> None:
+    """Dial the operator's USSD code through a rehearsal of the aggregator; `--answer 1` sends a portion."""
+    from kswifi.bootstrap.parts.supply import ussd_rules
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.esim.lines.vault import SubscriberVault
+    from kswifi.lab.rehearsal import ussd
+    from kswifi.settings import load_settings
+
+    settings = load_settings()
+    key = installation_of(settings).subscriber_key
+    rules = ussd_rules(settings, SubscriberVault(key.read_bytes())) if key.is_file() else None
+    if rules is None:
+        raise NO_USSD("set KSWIFI_USSD_SERVICE_CODE, and start the server once")
+    address = url or f"{settings.origin}/webhooks/ussd/{rules.secret_path}"
+    print(f"callback: {address}")
+    for screen in ussd.dial(address, number, rules.service_code, answers or [], network_code):
+        print(screen)
 
 
 def provider_names(settings: "Settings", name: str | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from kswifi.sessions.transitions import move_session
 from kswifi.supply.lines import SuppliedLines
 from kswifi.supply.records import ProviderOrder
 
-_DRAWABLE = (SessionState.TRANSFERRING, SessionState.STORED, SessionState.ACTIVE)
+DRAWABLE = (SessionState.TRANSFERRING, SessionState.STORED, SessionState.ACTIVE)
 
 
 def require_free_line(connection: Connection, esim: ESim, session: InternetSession) -> None:
@@ -38,7 +38,7 @@ def buy_for_session(connection: Connection, lines: SuppliedLines, session: Inter
         NO_SESSION_ON_ESIM: the session was not transferred yet, or is over.
         and as ``SuppliedLines.intend``.
     """
-    if session.state not in _DRAWABLE:
+    if session.state not in DRAWABLE:
         raise NO_SESSION_ON_ESIM("bring this session to your line first", state=str(session.state))
     return lines.intend(
         connection,

@@ -54,4 +54,5 @@ NETWORK_UNKNOWN = Refusal("network_unknown", "No bundle is set for this mobile n
 UNKNOWN_PROVIDER_WEBHOOK = Refusal(
     "unknown_provider_webhook", "No data provider is configured under this address.", status=404
 )
+UNKNOWN_USSD = Refusal("unknown_ussd", "No USSD code is configured under this address.", status=404)
 SUPPLY_NOT_SET_UP = Refusal("supply_not_set_up", "No data provider delivers sessions here.", status=404)

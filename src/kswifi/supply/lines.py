@@ -111,12 +111,14 @@ class SuppliedLines:
         mine = [it for it in esims_of(connection, user_id) if it.kind is LineKind.OWN_LINE]
         line = mine[0] if mine else add_supplied_line(connection, user_id, LineKind.OWN_LINE, self._random_bytes)
         sealed = store.seal_msisdn(self._supply.vault, line.esim_id, msisdn)
+        digest = store.number_digest(self._supply.vault, msisdn)
         if mine:
             now = transaction_instant(connection)
             store.change_line(
                 connection,
                 line.esim_id,
                 sealed_msisdn=sealed,
+                msisdn_digest=digest,
                 network=network,
                 verified_at=now,
                 consent_at=now,
@@ -131,6 +133,7 @@ class SuppliedLines:
                 pauses=False,
                 network=network,
                 sealed_msisdn=sealed,
+                msisdn_digest=digest,
             )
             set_supplied_state(connection, line.esim_id, ProfileState.INSTALLED)
         return line
@@ -277,4 +280,4 @@ def forget_numbers(connection: Connection, user_id: str) -> None:
     """Delete the phone numbers of a user's lines, with the account."""
     for line in esims_of(connection, user_id):
         if line.kind is LineKind.OWN_LINE:
-            store.change_line(connection, line.esim_id, sealed_msisdn=None)
+            store.change_line(connection, line.esim_id, sealed_msisdn=None, msisdn_digest=None)

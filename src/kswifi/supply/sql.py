@@ -46,6 +46,8 @@ provider_line: Final = Table(
     Column("iccid", String(22)),
     # The phone number and the installation data, encrypted for this line.
     Column("sealed_msisdn", LargeBinary),
+    # A keyed digest of the phone number, by which a dial finds the line.
+    Column("msisdn_digest", LargeBinary),
     Column("sealed_installation", LargeBinary),
     Column("network", String(32)),
     # Whether the provider can switch the data off and on again.
@@ -61,6 +63,7 @@ provider_line: Final = Table(
     Column("next_try_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "provider", "provider_ref"),
+    Index(None, "msisdn_digest"),
     partial_index("next_try_at", where="next_try_at IS NOT NULL"),
 )
 """A line that a provider serves. ``next_try_at`` is NULL once the provider confirmed the wish."""

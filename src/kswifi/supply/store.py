@@ -1,5 +1,6 @@
 """Read and write the rows of supply, in the caller's step. The only place that writes an order's state."""
 
+import hmac
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,7 @@ def add_line(
     pauses: bool,
     network: str | None = None,
     sealed_msisdn: bytes | None = None,
+    msisdn_digest: bytes | None = None,
 ) -> None:
     """Insert the line of a provider. A phone number is verified and consented to at this instant."""
     now = transaction_instant(connection)
@@ -102,6 +104,7 @@ def add_line(
             network=network,
             pauses=pauses,
             sealed_msisdn=sealed_msisdn,
+            msisdn_digest=msisdn_digest,
             verified_at=at,
             consent_at=at,
             wants_on=True,
@@ -150,6 +153,18 @@ def put_delivered(connection: Connection, line: ProviderLine, status: OrderStatu
 def seal_msisdn(vault: SubscriberVault, line_id: str, msisdn: str) -> bytes:
     """Encrypt a phone number for its line."""
     return vault.seal_octets(_owner(line_id, "msisdn"), msisdn.encode())
+
+
+def number_digest(vault: SubscriberVault, msisdn: str) -> bytes:
+    """Return the keyed digest of a phone number in E.164."""
+    return hmac.digest(vault.derived_key("digests of line numbers"), msisdn.encode(), "sha256")
+
+
+def line_of_number(connection: Connection, digest: bytes) -> tuple[str, str | None] | None:
+    """Return the line with this number, verified last, and its network; None without one."""
+    query = select(_l.line_id, _l.network).where(_l.msisdn_digest == digest).order_by(_l.verified_at.desc())
+    row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None else (row.line_id, row.network)
 
 
 def put_service(connection: Connection, line_id: str, service: Service, next_try_at: datetime | None) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,9 +14,11 @@ from kswifi.bootstrap.rehearsal_key import read_rehearsal_key
 from kswifi.catalogue.service import Catalogue
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.kernel.clock import Clock
 from kswifi.lab.rehearsal.providers.server import FACES
 from kswifi.providers.data.registry import ProviderOptions, open_provider
+from kswifi.sessions.ussd import UssdActivation, UssdRules
 from kswifi.settings import Settings
 from kswifi.supply import store
 from kswifi.supply.context import Supply
@@ -23,7 +26,7 @@ from kswifi.supply.exchange import RATE_SCALE, ExchangeRates
 from kswifi.supply.lines import SuppliedLines
 from kswifi.supply.ports import DataProvider
 from kswifi.supply.upkeep import Upkeep
-from kswifi.supply.webhooks import SupplyWebhooks
+from kswifi.supply.webhooks import SupplyWebhooks, secret_path
 from kswifi.supply.worker import SupplyWorker
 
 _log = structlog.get_logger(__name__)
@@ -49,10 +52,15 @@ async def open_supply(context: Context) -> Part:
         Upkeep(supply, catalogue.offers, fair_use_octets=settings.pass_fair_use_octets),
         SupplyWorker(supply),
     )
+    lines = SuppliedLines(supply, settings.line_bundles_per_day)
+    rules = ussd_rules(settings, context.vault)
+    if rules is not None:
+        digest = partial(store.number_digest, context.vault)
+        context.offer(UssdActivation(context.database, lines, digest, rules))
     context.offer(
         supply,
         upkeep,
-        SuppliedLines(supply, settings.line_bundles_per_day),
+        lines,
         SupplyWebhooks(supply, upkeep.catalogue_changed, _webhook_paths(settings)),
     )
     return Part(
@@ -100,6 +108,20 @@ def rates_of(settings: Settings, clock: Clock) -> ExchangeRates:
     if not settings.rehearses_supply:
         return rates
     return replace(rates, rates={**REHEARSED_RATES, **rates.rates}, dated=rates.dated or clock.now().date())
+
+
+def ussd_rules(settings: Settings, vault: SubscriberVault) -> UssdRules | None:
+    """Return the operator's USSD code; None without one."""
+    if settings.ussd_service_code is None:
+        return None
+    path = settings.ussd_webhook_path
+    return UssdRules(
+        settings.ussd_service_code,
+        secret_path(vault, "ussd") if path is None else path.get_secret_value(),
+        settings.ussd_networks,
+        settings.ussd_portions_per_day,
+        settings.ussd_paid_by_operator,
+    )
 
 
 def _webhook_paths(settings: Settings) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Sessions that data providers deliver: installing the profile, the line's service, and portions of a session."""
 
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 from sqlalchemy import Connection
+from starlette.responses import PlainTextResponse
 
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
@@ -16,14 +18,16 @@ from kswifi.esim.lines.activation import qr_code_svg
 from kswifi.esim.lines.service import find_esim
 from kswifi.sessions.store import find_session
 from kswifi.sessions.supplied import buy_for_session
+from kswifi.sessions.ussd import UssdCall
 from kswifi.supply import store
-from kswifi.supply.errors import NO_INSTALLATION_YET, SUPPLY_NOT_SET_UP
+from kswifi.supply.errors import NO_INSTALLATION_YET, SUPPLY_NOT_SET_UP, UNKNOWN_USSD
 from kswifi.supply.lines import SuppliedLines
 from kswifi.supply.orders import OrderState
 from kswifi.supply.ports import Delivery, ServiceStatus
 from kswifi.supply.records import ProviderLine, ProviderOrder
 
 router = APIRouter(tags=["supply"])
+_MOST_FIELDS: Final = 20
 
 EsimId = Annotated[str, Path(max_length=64, description="The line's UUID.")]
 SessionId = Annotated[str, Path(max_length=64, description="The session's UUID.")]
@@ -66,6 +70,12 @@ class ServiceView(ResponseBody):
         int | None, Field(description="How old a usage figure can be; null: the provider reports none.")
     ]
     verified_at: Annotated[Instant | None, Field(description="When your number was verified last.")]
+    ussd_code: Annotated[
+        str | None, Field(description="A dial to it from this line sends the next portion without data or WiFi.")
+    ]
+    ussd_is_free: Annotated[
+        bool | None, Field(description="Whether that dial needs no airtime; null without a code.")
+    ]
 
 
 class PortionView(ResponseBody):
@@ -145,6 +155,7 @@ async def read_service(
 
     line, pauses = await all_services.database.read(look)
     capabilities = lines.capabilities(line)
+    ussd = all_services.ussd if line.kind is Delivery.ONTO_LINE else None
     return ServiceView(
         esim_id=line.line_id,
         kind=line.kind,
@@ -161,6 +172,8 @@ async def read_service(
         roams=capabilities.roams,
         usage_lag_seconds=capabilities.usage_lag_seconds,
         verified_at=line.verified_at,
+        ussd_code=None if ussd is None else ussd.rules.service_code,
+        ussd_is_free=None if ussd is None else ussd.rules.paid_by_operator,
     )
 
 
@@ -214,6 +227,38 @@ async def send_portion(session_id: SessionId, request: Idempotent, services: Ses
         return _portions(connection, session.session_id)
 
     return await request.answer_step(send, status=202)
+
+
+@router.post(
+    "/webhooks/ussd/{secret}",
+    summary="A dial to the operator's USSD code",
+    tags=["webhooks"],
+    response_class=PlainTextResponse,
+    responses=problem_responses("unknown_ussd", "provider_webhook_forged", "body_too_large"),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+        }
+    },
+)
+async def ussd_callback(
+    secret: Annotated[str, Path(max_length=64, description="The secret path; `kswifi providers dial` shows it.")],
+    request: Request,
+    services: ServicesDep,
+    address: ClientAddress,
+) -> PlainTextResponse:
+    """Answer a callback of the USSD aggregator with the next screen; one confirmation sends the next portion."""
+    if services.ussd is None:
+        raise UNKNOWN_USSD("no USSD code is configured")
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        form = dict(parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        form = {}
+    names = ("sessionId", "phoneNumber", "networkCode", "serviceCode", "text")
+    call = UssdCall(*(form.get(name, "") for name in names))
+    return PlainTextResponse(await services.ussd.answer(secret, call, address))
 
 
 @router.post(

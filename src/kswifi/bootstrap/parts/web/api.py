@@ -45,6 +45,7 @@ from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.network_access import CidrNetworkAccess
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.ports import NetworkAccess
+from kswifi.sessions.ussd import UssdActivation
 from kswifi.supply.lines import SuppliedLines
 from kswifi.supply.webhooks import SupplyWebhooks
 from kswifi.vouchers.service import VoucherService
@@ -127,6 +128,7 @@ def _services(context: Context) -> Services:
         phone_verifications=context.find(PhoneVerifications),
         identifier_proofs=context.find(IdentifierProofs),
         provider_webhooks=context.find(SupplyWebhooks),
+        ussd=context.find(UssdActivation),
         refusals=refusals,
         requests=requests,
         writes_access_lines=settings.access_log,
