@@ -64,13 +64,7 @@ async def open_sessions(context: Context) -> Part:
         database, context.need(Catalogue), downloads, free_data, context.settings.standing_order_rules()
     )
     watch = StandingOrderWatch(database, downloads, standing_orders)
-    line_limits = LineLimitService(
-        database,
-        context.need(AnnouncingLedger),
-        lambda: ledger.state,
-        context.settings.zone,
-        context.settings.limit_rules(control_only_access=context.settings.gives_control_only_access),
-    )
+    line_limits = _line_limits(context)
     context.offer(gifts, MoveService(), standing_orders, line_limits)
     handlers = {
         **_session_handlers(context, transfers).handlers(),
@@ -93,6 +87,17 @@ async def open_sessions(context: Context) -> Part:
             "line_limits": line_limits.follow_days,
         },
         loops=loops,
+    )
+
+
+def _line_limits(context: Context) -> LineLimitService:
+    settings, ledger = context.settings, context.need(LedgerClient)
+    return LineLimitService(
+        context.database,
+        context.need(AnnouncingLedger),
+        lambda: ledger.state,
+        settings.zone,
+        settings.limit_rules(control_only_access=settings.gives_control_only_access),
     )
 
 
