@@ -1,4 +1,4 @@
-/*9482bf10d99b082f18c777f1b25d9ffde1c473093f454f6535e32da52499324f*/
+/*73de24a3723f655537c4af694dbe6afc78272091551761d9108e019b485993f0*/
 var e=`
 back Back
 cancel Cancel
@@ -409,6 +409,7 @@ gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back
 move_asked Somebody asked to move your eSIM. Was it you?
 session_due Your next {size} is ready: tap on WiFi
+limit_reached Your own limit for today is reached
 security Your sign-in changed, or a new device signed in. Was it you?
 
 update.
