@@ -1,4 +1,4 @@
-/*73de24a3723f655537c4af694dbe6afc78272091551761d9108e019b485993f0*/
+/*4a991a5f046208bfcd58870b32579468631d2d2d91a9ec029fbe94bd08263a3b*/
 var e=`
 back Back
 cancel Cancel
@@ -596,6 +596,9 @@ title My use
 
 standing.
 title Download by itself
+
+limits.
+title Pause and daily limit
 
 gifts.
 title Gifts

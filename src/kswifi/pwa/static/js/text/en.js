@@ -598,6 +598,9 @@ export default `
   standing.
     title Download by itself
 
+  limits.
+    title Pause and daily limit
+
   gifts.
     title Gifts
     give Give some away

@@ -597,6 +597,9 @@ export default `
   standing.
     title Download by itself
 
+  limits.
+    title Pause and daily limit
+
   gifts.
     title Gifts
     give Give person some
