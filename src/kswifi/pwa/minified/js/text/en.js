@@ -1,4 +1,4 @@
-/*cf4c1db6c63398e039abf086f68eed6b1dc9a58e021f4a88e3baf69429134636*/
+/*ab7d5b96c7a229e81be8df287f529126e235d52cc94994172854cc9d570da5e9*/
 var e=`
 back Back
 cancel Cancel
@@ -409,6 +409,7 @@ gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back
 move_asked Somebody asked to move your eSIM. Was it you?
 session_due Your next {size} is ready: tap on WiFi
+limit_reached Your own limit for today is reached
 security Your sign-in changed, or a new device signed in. Was it you?
 
 update.

@@ -410,6 +410,7 @@ export default `
     gift_returned Your gift of {size} came back
     move_asked Somebody asked to move your eSIM. Was it you?
     session_due Your next {size} is ready: tap on WiFi
+    limit_reached Your own limit for today is reached
     security Your sign-in changed, or a new device signed in. Was it you?
 
   update.

@@ -409,6 +409,7 @@ export default `
     gift_returned Your gift of {size} don come back to you
     move_asked Person wan move your eSIM. Na you?
     session_due Your next {size} ready: tap for WiFi
+    limit_reached Limit wey you set for today don reach
     security Your account sign-in change, or new device don sign in. Na you?
 
   update.
