@@ -66,8 +66,8 @@ NOT_FOR_THE_APP = {
     "gateway_not_listed",
     # answers to the desk about a dispute
     "dispute_answered_already", "unknown_dispute",
-    # answers to data providers
-    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook",
+    # answers to data providers and to USSD gateways
+    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "unknown_ussd",
 }  # fmt: skip
 OTHER_DOORS = ((desk, "/api/v1/desk"),)
 """Capabilities that the app does not use yet, and the path at which it would."""

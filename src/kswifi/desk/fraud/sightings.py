@@ -37,7 +37,7 @@ def new_marks(connection: Connection, since: datetime) -> set[tuple[Link, str]]:
 
 
 def shared_marks(connection: Connection, since: datetime) -> set[tuple[Link, str]]:
-    """Return the marks that may have enough accounts for a cluster, those with the most sightings since an instant."""
+    """Return the marks that may join enough accounts, those with the most sightings since an instant."""
     of_series = select(_SERIES).join_from(free_grant, user_account, _g.user_id == _u.user_id)
     of_series = of_series.where(_g.ordered_at > since, _u.phone_number.is_not(None))
     queries: tuple[tuple[Link, Select[str], ColumnElement[str]], ...] = (
