@@ -67,7 +67,7 @@ NOT_FOR_THE_APP = {
     # answers to the desk about a dispute
     "dispute_answered_already", "unknown_dispute",
     # answers to data providers
-    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook",
+    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "unknown_ussd",
 }  # fmt: skip
 OTHER_DOORS = ((desk, "/api/v1/desk"),)
 """Capabilities that the app does not use yet, and the path at which it would."""
