@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from kswifi.desk.venue_reports import ReportLinks
 from kswifi.free_data.budgets import find_budget, set_budget
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.rules import Requirement
@@ -30,6 +31,7 @@ async def test_a_guests_voucher_gives_one_free_order_at_the_venues_cost(tmp_path
             "redeemed_at": "2026-11-23T09:00:00.000Z",
             "expires_at": "2026-11-30T09:00:00.000Z",
             "session_id": None,
+            "offer_id": None,
         }
         again = await api.post(REDEEM, {"code": CODES.code(0).lower()}, "one-and-the-same-key")
         assert again.json() == redeemed.json()
@@ -58,6 +60,26 @@ async def test_what_is_not_good_is_refused_by_its_reason_and_guessing_is_stopped
         stopped = await api.post(REDEEM, {"code": CODES.code(1)})
         problem(stopped, 429, "too_many_attempts")
         assert int(stopped.headers["retry-after"]) > 0
+
+
+async def test_a_venue_reads_its_report_by_a_signed_link(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
+        await _make(api)
+        links = ReportLinks(api.road.free_data.marks.digest)
+        now = api.road.clock.now()
+        token = links.token("Mama Put", now + timedelta(days=90))
+        async with api.another("chidi@example.ng") as other:  # the link is the credential, not the account
+            report = await other.send("GET", f"/api/v1/venue-reports/{token}.csv")
+        assert (report.status_code, report.headers["cache-control"]) == (200, "no-store")
+        assert report.text.splitlines()[:2] == [
+            "from,to,vouchers,orders,activated,octets",
+            "2026-11-23,2026-11-29,0,,,",
+        ]
+        pdf = await api.get(f"/api/v1/venue-reports/{token}.pdf")
+        assert pdf.content.startswith(b"%PDF-")
+        forged = ReportLinks(lambda *_: bytes(32)).token("Mama Put", now + timedelta(days=90))
+        for wrong in (forged, links.token("Mama Put", now), token[:-2] + "AA", "A" * 40, "A" * 21):
+            problem(await api.get(f"/api/v1/venue-reports/{wrong}.csv"), 404, "report_link_invalid")
 
 
 async def _make(api: Served) -> None:

@@ -19,6 +19,7 @@ from kswifi.console.services import ConsoleServices
 from kswifi.desk.callers import CallerChecks
 from kswifi.desk.roles import Operator, Role
 from kswifi.desk.staff import Member, StaffPasskeys, add_member, begin_login, find_member
+from kswifi.desk.venue_reports import ReportLinks
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.sessions.disputes import open_dispute
@@ -117,6 +118,8 @@ async def open_console(
             zone=ZoneInfo("Africa/Lagos"),
             origin=ORIGIN,
             allowed_hosts=frozenset({"localhost"}),
+            reports=ReportLinks(Marks(MASTER).digest),
+            public_origin=ORIGIN,
             demo=demo,
         )
         transport = httpx2.ASGITransport(create_console(services))

@@ -35,6 +35,7 @@ from kswifi.lab.demo.telling import SilentTeller
 from kswifi.lab.ports import free_ports
 from kswifi.ledger import inspect as ledger
 from kswifi.ledger.state import Balances
+from kswifi.providers.public_tls import public_tls
 from tests.support import postgresql
 
 OFFERS: Final = {"day-1mb": 1_000_000, "free-3mb": 3_000_000, "free-20mb": 20_000_000, "free-200mb": 200_000_000}
@@ -195,6 +196,7 @@ def push_service_at(where: tuple[int, str]) -> None:
 
     vars_of: Any = loop
     vars_of.getaddrinfo, vars_of.create_connection = found, connected
+    public_tls.cache_clear()  # the test's process may have read them before this process was forked
     vars(ssl)["get_default_verify_paths"] = lambda: trusted._replace(openssl_cafile=certificate)
 
 

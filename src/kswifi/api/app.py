@@ -27,7 +27,7 @@ from kswifi.api.routes.accounts import (
     security,
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
-from kswifi.api.routes.service import catalogue, events, system, venues
+from kswifi.api.routes.service import catalogue, events, system, venue_reports, venues
 from kswifi.api.routes.sessions import (
     card_records,
     connection,
@@ -55,6 +55,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     notifications.router,
     catalogue.router,
     venues.router,
+    venue_reports.router,
     free_data.router,
     vouchers.router,
     sessions.router,

@@ -123,6 +123,26 @@ def http(
     _measure(run, ["http", "--streams", str(streams)], vs, rounds, as_json=as_json)
 
 
+@bench_app.command("desk")
+def desk(
+    accounts: Annotated[int, typer.Option(min=1_000, max=10_000_000, help="Customers.")] = 1_000_000,
+    searches: Annotated[int, typer.Option(min=9, max=100_000, help="Searches, of nine kinds in turn.")] = 450,
+    folder: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, writable=True, help="Where the data lies meanwhile."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+) -> None:
+    """Measure a search, today's page and the page about fraud at a desk with many customers.
+
+    The console serves real requests in this process, over a database that is filled for it and then removed: about
+    1 GB and two minutes for a million customers.
+    """
+    from kswifi.bench.desk import DeskBench, run_desk_bench
+
+    _say(run_desk_bench(DeskBench(accounts=accounts, searches=searches, folder=folder)), as_json=as_json)
+
+
 @bench_app.command("charging-server", hidden=True)
 def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_000)]) -> None:
     """Run the server of `kswifi bench charging` in the configured data directory."""

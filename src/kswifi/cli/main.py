@@ -1,9 +1,8 @@
 """The `kswifi` command, its top-level commands, and the printing of refusals."""
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -31,13 +30,14 @@ from kswifi.cli.desk.sessions import sessions_app
 from kswifi.cli.desk.staff import staff_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.keys import keys_app
+from kswifi.cli.lab import lab_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
 from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.moving import move_app
-from kswifi.cli.output import write_any_text
+from kswifi.cli.output import AsChild, end_of_input, ready, write_any_text
 from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
@@ -97,12 +97,11 @@ for desk_app, desk_name in (
 ):
     app.add_typer(desk_app, name=desk_name)
 app.command()(simulate)
+app.add_typer(lab_app, name="lab")
 app.command()(config)
 app.command()(doctor)
 app.command()(copy)
 app.command("restore-drill")(restore_drill)
-
-AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 
 
 def main() -> None:
@@ -186,7 +185,7 @@ def serve(
         from kswifi.bootstrap.rsp import run_rsp
 
         options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
-        run_async(run_rsp(settings, options, _ready(as_child, "SM-DP+"), _end_of_input(as_child)))
+        run_async(run_rsp(settings, options, ready(as_child, "SM-DP+"), end_of_input(as_child)))
         return
     if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
@@ -194,7 +193,7 @@ def serve(
 
     settings = load_settings()
     clock = demo_clock(settings, days_ahead) if days_ahead else None
-    run_async(run_server(settings, _ready(as_child, "server"), _end_of_input(as_child), clock))
+    run_async(run_server(settings, ready(as_child, "server"), end_of_input(as_child), clock))
 
 
 @app.command("charging-records", hidden=True)
@@ -215,15 +214,6 @@ def sessions_projector() -> None:
     run_async(project_sessions(load_settings(), sys.stdin.fileno(), sys.stdout.fileno()))
 
 
-@app.command()
-def lab(as_child: AsChild = False) -> None:
-    """Run the lab process only: access gateway, content server, lab phone."""
-    from kswifi.bootstrap.lab import run_lab
-    from kswifi.settings import load_settings
-
-    run_async(run_lab(load_settings(), _ready(as_child, "lab"), _end_of_input(as_child)))
-
-
 @app.command("provider-rehearsal", hidden=True)
 def provider_rehearsal(
     network: Annotated[
@@ -235,8 +225,8 @@ def provider_rehearsal(
     from kswifi.bootstrap.provider_rehearsal import run_provider_rehearsal
     from kswifi.settings import load_settings
 
-    ready, end = _ready(as_child, "provider"), _end_of_input(as_child)
-    run_async(run_provider_rehearsal(load_settings(), network, ready, end))
+    told, end = ready(as_child, "provider"), end_of_input(as_child)
+    run_async(run_provider_rehearsal(load_settings(), network, told, end))
 
 
 @app.command()
@@ -335,23 +325,6 @@ def _say_what_is_open(ready: Mapping[str, Any]) -> str:
         f"  On a phone in this network, first  {server['trust']}  which explains how to trust this machine.\n"
         f"  The certificate's SHA-256: {server['ca_sha256']}\n"
     )
-
-
-def _ready(as_child: bool, name: str) -> Callable[[Mapping[str, Any]], None]:
-    def say(what: Mapping[str, Any]) -> None:
-        words = (
-            json.dumps(what)
-            if as_child
-            else f"the {name} is ready: " + ", ".join(f"{k} {v}" for k, v in what.items())
-        )
-        print(words, flush=True)
-
-    return say
-
-
-def _end_of_input(as_child: bool) -> int | None:
-    """Return the file descriptor whose end of file means that the parent process has ended."""
-    return sys.stdin.fileno() if as_child else None
 
 
 @contextmanager

@@ -1,9 +1,15 @@
-"""The output streams of the command line, whatever their encoding."""
+"""The output streams of the command line, whatever their encoding, and what a child process says."""
 
 import codecs
 import io
+import json
 import sys
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+import typer
+
+AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 
 _HANDLER: Final = "kswifi_output"
 _NAIRA: Final = "₦"
@@ -19,6 +25,25 @@ def write_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)
+
+
+def ready(as_child: bool, name: str) -> Callable[[Mapping[str, Any]], None]:
+    """Return a function that prints the addresses of a process that serves: as JSON for a parent process."""
+
+    def say(what: Mapping[str, Any]) -> None:
+        words = (
+            json.dumps(what)
+            if as_child
+            else f"the {name} is ready: " + ", ".join(f"{k} {v}" for k, v in what.items())
+        )
+        print(words, flush=True)
+
+    return say
+
+
+def end_of_input(as_child: bool) -> int | None:
+    """Return the file descriptor whose end of file means that the parent process has ended."""
+    return sys.stdin.fileno() if as_child else None
 
 
 def _replacement(error: UnicodeError) -> tuple[bytes, int]:

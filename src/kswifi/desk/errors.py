@@ -29,3 +29,5 @@ UNKNOWN_ACTION = Refusal("unknown_action", "There is no such action on many acco
 ACTION_UNDONE = Refusal("action_undone", "The action on many accounts was undone before.", status=409)
 TOO_MANY_ACCOUNTS = Refusal("too_many_accounts", "One action takes fewer accounts.", status=422)
 NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "Nothing is to be sent back by hand.", status=409)
+UNKNOWN_REPORT_VENUE = Refusal("unknown_report_venue", "No vouchers were made for this venue.", status=404)
+REPORT_LINK_INVALID = Refusal("report_link_invalid", "A report's link is not signed, or has expired.", status=404)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from kswifi.catalogue.model import Offer
 from kswifi.database.engine import transaction_instant
 from kswifi.desk.audit import checked_reason, record
 from kswifi.desk.roles import Operator, Permission
@@ -17,20 +18,29 @@ from kswifi.vouchers.model import Batch
 
 
 def make_vouchers(
-    connection: Connection, operator: Operator, venue: str, count: int, days: int, budget_id: str | None
+    connection: Connection,
+    operator: Operator,
+    venue: str,
+    count: int,
+    days: int,
+    budget_id: str | None,
+    offer: Offer | None = None,
 ) -> Batch:
-    """Make a batch of vouchers that can be redeemed for so many days.
+    """Make a batch of vouchers that can be redeemed for so many days, for one offer or any free one.
 
     Raises:
-        VOUCHER_BATCH_INVALID: as ``make_batch``; or the budget is not a venue's.
+        VOUCHER_BATCH_INVALID: as ``make_batch``; or the budget is not a venue's, or the offer is not free.
         UNKNOWN_BUDGET, ROLE_MAY_NOT
     """
     operator.require(Permission.CHANGE_MONEY)
     if budget_id is not None and find_budget(connection, budget_id).kind is not BudgetKind.VENUE:
         raise VOUCHER_BATCH_INVALID(f"{budget_id} is not a venue's budget")
+    if offer is not None and (not offer.free or offer.allowance_octets is None):
+        raise VOUCHER_BATCH_INVALID(f"{offer.id} is not a free, capped offer", offer_id=offer.id)
+    offer_id = None if offer is None else offer.id
     expires_at = transaction_instant(connection) + timedelta(days=days)
-    made = make_batch(connection, venue, count, expires_at, budget_id)
-    facts = {"venue": made.venue, "vouchers": made.count, "days": days, "budget": budget_id}
+    made = make_batch(connection, venue, count, expires_at, budget_id, offer_id)
+    facts = {"venue": made.venue, "vouchers": made.count, "days": days, "budget": budget_id, "offer": offer_id}
     record(connection, operator, "vouchers make", f"batch {made.batch_id}", after=facts)
     return made
 

@@ -302,7 +302,10 @@ class FreeData:
         self.require_identified(connection, asker.user_id)
         require_not_held(connection, asker.user_id)
         self._require_given(offer)
-        vouchers = good_vouchers(connection, asker.user_id, now)
+        held = good_vouchers(connection, asker.user_id, now)
+        vouchers = [it for it in held if it.offer_id in (None, offer.id)]
+        if held and not vouchers and self.rules.required is Requirement.VOUCHER:
+            raise VoucherNeededError("your voucher is good for another session: choose that one")
         needed = self._require_shown(asker, vouchers)
         octets = _octets(offer)
         require_within_limits(connection, asker, octets, now, self.rules)

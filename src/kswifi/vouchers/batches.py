@@ -16,9 +16,14 @@ _b = voucher_batch.c
 
 
 def make_batch(
-    connection: Connection, venue: str, count: int, expires_at: datetime, budget_id: str | None = None
+    connection: Connection,
+    venue: str,
+    count: int,
+    expires_at: datetime,
+    budget_id: str | None = None,
+    offer_id: str | None = None,
 ) -> Batch:
-    """Make a batch of vouchers for a venue. The budget ``budget_id`` must exist.
+    """Make a batch of vouchers for a venue. The budget ``budget_id`` and the offer ``offer_id`` must exist.
 
     Raises:
         VOUCHER_BATCH_INVALID: no name, no sensible number, over already, or all serial numbers are used up.
@@ -39,6 +44,7 @@ def make_batch(
         .values(
             venue=venue,
             budget_id=budget_id,
+            offer_id=offer_id,
             first_serial=first,
             vouchers=count,
             made_at=now,
@@ -93,4 +99,5 @@ def read_batch(row: Row[*tuple[Any, ...]]) -> Batch:
         made_at=row.made_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        offer_id=row.offer_id,
     )

@@ -13,6 +13,7 @@ class Batch:
     """Vouchers of one venue that were made together: ``count`` serial numbers from ``first_serial``.
 
     ``budget_id`` is the venue's budget that pays for them; None: the same budgets that pay for other free data.
+    ``offer_id`` is the offer that they are good for; None: any free offer.
     """
 
     batch_id: int
@@ -23,6 +24,7 @@ class Batch:
     made_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    offer_id: str | None = None
 
     @property
     def serials(self) -> range:
@@ -42,6 +44,7 @@ class BatchStanding:
 class Voucher:
     """A redeemed voucher: its owner may have one free InternetSession until it expires.
 
+    ``offer_id`` is the offer that it is good for; None: any free one.
     ``session_id`` is the InternetSession for which it was last used. If that ended unused, the voucher can be used
     again.
     """
@@ -52,3 +55,4 @@ class Voucher:
     redeemed_at: datetime
     expires_at: datetime
     session_id: str | None
+    offer_id: str | None = None

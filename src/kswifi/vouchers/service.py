@@ -59,14 +59,16 @@ class VoucherService:
         batch, row = await self._database.write(change)
         if row.user_id != user_id:
             raise VOUCHER_USED("this voucher was used already: each is good for one person, once")
-        return Voucher(serial, batch.venue, batch.budget_id, row.redeemed_at, batch.expires_at, row.session_id)
+        return Voucher(
+            serial, batch.venue, batch.budget_id, row.redeemed_at, batch.expires_at, row.session_id, batch.offer_id
+        )
 
 
 def vouchers_of(connection: Connection, user_id: str, limit: int) -> list[Voucher]:
     """Return the vouchers that a user has redeemed, without revoked batches; the first to expire comes first."""
     v, b = voucher.c, voucher_batch.c
     query = (
-        select(v.serial, b.venue, b.budget_id, v.redeemed_at, b.expires_at, v.session_id)
+        select(v.serial, b.venue, b.budget_id, v.redeemed_at, b.expires_at, v.session_id, b.offer_id)
         .join_from(voucher, voucher_batch, v.batch_id == b.batch_id)
         .where(v.user_id == user_id, b.revoked_at.is_(None))
         .order_by(b.expires_at, v.serial)

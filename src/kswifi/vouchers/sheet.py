@@ -47,12 +47,16 @@ def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
         page.setFont(BOLD, _VENUE_POINTS)
         page.drawString(x + 8, y + high - 16, _fitting(batch.venue, wide - 16))
         page.setFont("Helvetica", 7)
-        for line, words in enumerate(("1 free KSWiFi session", until, f"batch {batch.batch_id}, no. {place + 1}")):
+        for line, words in enumerate((_session(batch), until, f"batch {batch.batch_id}, no. {place + 1}")):
             page.drawString(x + _QR_POINTS + 12, y + 34 - 11 * line, words)
         page.setFont("Courier-Bold", 10)
         page.drawString(x + _QR_POINTS + 12, y + 52, code)
     page.save()
     return out.getvalue()
+
+
+def _session(batch: Batch) -> str:
+    return "1 free KSWiFi session" if batch.offer_id is None else f"1 KSWiFi session: {printable(batch.offer_id)}"
 
 
 def _draw_qr(page: object, code: str, x: float, y: float) -> None:

@@ -15,6 +15,8 @@ voucher_batch: Final = Table(
     Column("batch_id", Integer, primary_key=True),
     Column("venue", String(VENUE_LIMIT), nullable=False),
     Column("budget_id", String(32), ForeignKey("free_budget.budget_id")),
+    # The offer that its vouchers are good for; NULL: any free offer.
+    Column("offer_id", String(32)),
     Column("first_serial", Integer, nullable=False, unique=True),
     Column("vouchers", Integer, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),

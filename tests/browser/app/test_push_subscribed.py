@@ -88,7 +88,7 @@ class Phone:
         """Use up so much of the session; the push service must answer what is sent then by these."""
         before = len(self.push.sent)
         self.kswifi.spend(2 * MEGABYTE * percent)
-        within(60, lambda: sorted(self.push.sent[before:]) == sorted(answers))
+        within(60, lambda: sorted(self.push.sent[before:]) == sorted(answers), lambda: self.push.sent[before:])
 
     def shown(self) -> list[str]:
         """What the browser shows, asked from a picture of the site's: no page of the app is opened for that."""
@@ -102,10 +102,10 @@ class Phone:
         return bodies
 
 
-def within(seconds: float, holds: Callable[[], bool]) -> None:
+def within(seconds: float, holds: Callable[[], bool], words: Callable[[], object] = str) -> None:
     until = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < until, "that did not happen in time"
+        assert time.monotonic() < until, f"that did not happen in time: {words()}"
         time.sleep(0.1)
 
 

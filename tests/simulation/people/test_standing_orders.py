@@ -16,7 +16,7 @@ from kswifi.simulation.errors import SimulationFailedError
 from kswifi.simulation.people import standing_orders as simulated
 from kswifi.simulation.people.standing_orders import StandingOrderScenario
 
-SEEDS = 24
+SEEDS = 16
 
 
 @pytest.fixture(autouse=True)

@@ -57,9 +57,22 @@ def test_a_batch_is_made_listed_printed_and_revoked(installation: Path) -> None:
     assert refusal("vouchers", "sheet", "1", str(sheet)) == "vouchers_refused"  # nothing is written over
     call("vouchers", "revoke", "1")
     assert "revoked" in call("vouchers", "list")
+    assert refusal("vouchers", "make", "--venue", "a", "--count", "1", "--offer", "unlimited") == (
+        "voucher_batch_invalid"
+    )
+    weeks = installation / "weeks.csv"
+    call("venues", "report", "Mama Put", str(weeks))
+    assert len(weeks.read_text().splitlines()) == 13
+    assert refusal("venues", "report", "nobody", str(installation / "other.csv")) == "unknown_report_venue"
+    assert "/api/v1/venue-reports/" in call("venues", "report-link", "Mama Put")
     assert refusal("vouchers", "sheet", "1", str(installation / "again.pdf")) == "vouchers_refused"
     assert refusal("vouchers", "revoke", "2") == "unknown_voucher_batch"
-    assert recorded() == [("budget set", "cafe"), ("vouchers make", "batch 1"), ("vouchers revoke", "batch 1")]
+    assert recorded() == [
+        ("budget set", "cafe"),
+        ("vouchers make", "batch 1"),
+        ("vouchers revoke", "batch 1"),
+        ("venues report-link", "venue Mama Put"),
+    ]
 
 
 def test_only_a_venues_budget_pays_for_vouchers() -> None:

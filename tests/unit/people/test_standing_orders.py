@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select, update
@@ -12,12 +13,14 @@ from kswifi.esim.model import LineKind
 from kswifi.esim.sql import esim
 from kswifi.free_data import waiting
 from kswifi.free_data.budgets import set_budget
+from kswifi.free_data.errors import FreeDataStoppedError
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
 from kswifi.free_data.sql import free_budget
 from kswifi.kernel.errors import KswifiError
 from kswifi.ledger.commands import Freeze
 from kswifi.people import standing_order_store as store
+from kswifi.people.gifts import Wish
 from kswifi.people.rules import StandingOrderRules
 from kswifi.people.standing_order_model import (
     STANDING_ORDER_TRANSITIONS,
@@ -31,10 +34,10 @@ from kswifi.people.standing_order_model import (
 )
 from kswifi.people.standing_order_watch import StandingOrderWatch
 from kswifi.people.standing_orders import CarriedOutBy, StandingOrderService, StandingWish
-from kswifi.sessions.model import InternetSession, SessionState
+from kswifi.sessions.model import InternetSession
 from kswifi.sessions.sql import internet_session
 from tests.support.databases import START
-from tests.support.session_roads import ADA, GB, Road, open_road
+from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
 
 MB = 10**6
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -130,6 +133,8 @@ async def test_three_ignored_due_dates_in_a_row_pause_it(road: Road) -> None:
         if number < 3:
             await refused("standing_order_not_due", carry_out(road, number))
             assert (await looked(road)).due_number == number + 1
+            for other in (number, number + 2):  # it is over, or was not declared
+                await refused("standing_order_not_due", carry_out(road, other))
     assert order.state is StandingOrderState.PAUSED
     road.clock.advance(DAY)
     assert await looked(road) == order
@@ -362,11 +367,52 @@ def test_an_ended_one_takes_no_event() -> None:
     assert len(STANDING_ORDER_TRANSITIONS) == 9
 
 
-async def test_a_session_that_its_card_does_not_hold_counts_as_whole(road: Road) -> None:
-    session = await road.transferring()
+async def test_octets_on_their_way_to_a_card_count_as_whole(road: Road) -> None:
+    session = await road.stored()
+    wish = Wish(session.session_id, 400 * MB)
+    gift = await road.database.write(lambda connection: road.gifts.offer(connection, ADA, wish))
+    await road.settle()
+    code = str(gift.code)
+    claimed = await road.database.write(
+        lambda connection: road.gifts.claim(connection, BOLA, code, esim_id=None, device_id=None)
+    )
+    await road.settle()
+    session = await road.downloads.session(BOLA, str(claimed.to_session_id))
+    assert (await road.usage(session)).balance.available == 0
     found = await road.database.read(lambda connection: store.holdings_on(connection, [session.esim_id]))
-    assert session.state is SessionState.TRANSFERRING
-    assert [(it.left_octets, it.allowance_octets) for it in found[session.esim_id]] == [(GB, GB)]
+    assert [(it.left_octets, it.allowance_octets) for it in found[session.esim_id]] == [(400 * MB, 400 * MB)]
+
+
+async def test_a_due_date_ends_when_the_order_would_be_refused(road: Road) -> None:
+    await due(road)
+    road.free_data.rules = FreeDataRules(allowance_octets=GB)
+    order = await looked(road)
+    assert (order.due_since, order.last_result) == (None, "free_allowance_used_up")
+
+
+async def test_what_changed_after_the_look_is_not_declared_due(road: Road) -> None:
+    before = await due(road)
+    await road.downloads.order(ADA, "free-1gb")
+    assert (await looked(road)).due_since is None
+    await road.database.write(
+        lambda connection: connection.execute(update(internet_session).values(state="failed"))
+    )
+    # Another step of the server has put the next call off since this one was read.
+    await road.database.write(lambda connection: road.standing_watch._decide(connection, before))
+    assert (await now(road)).due_number == 1
+
+
+async def test_a_refused_order_leaves_nothing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    await due(road)
+    order_step = road.downloads.order_step
+
+    def late_refusal(*args: Any) -> InternetSession:
+        order_step(*args)
+        raise FreeDataStoppedError("stopped")
+
+    monkeypatch.setattr(road.downloads, "order_step", late_refusal)
+    await refused("free_data_stopped", carry_out(road))
+    assert ((await now(road)).last_result, await sessions(road)) == ("free_data_stopped", 1)
 
 
 def _service(road: Road, rules: StandingOrderRules) -> StandingOrderService:

@@ -29,7 +29,7 @@ from kswifi.vouchers.model import Batch
 from kswifi.vouchers.service import VoucherService
 from kswifi.vouchers.sql import voucher, voucher_batch
 from tests.support.databases import START
-from tests.support.free_data import Given, open_free_data, user
+from tests.support.free_data import GB, Given, free_offer, open_free_data, user
 from tests.support.refusals import refused
 
 ADA, BOLA = user(0), user(1)
@@ -64,6 +64,22 @@ async def test_of_a_hundred_who_redeem_one_voucher_at_once_one_has_it(tmp_path: 
             assert batches(connection)[0].redeemed == 1
 
         await given.database.read(look)
+
+
+async def test_a_batch_for_one_offer_pays_for_no_other(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, NEEDED) as (given, service):
+        offer = free_offer(GB)
+
+        def make(connection: Connection) -> None:
+            make_batch(connection, "Mama Put", 3, given.clock.now() + WEEK, offer_id=offer.id)
+
+        await given.database.write(make)
+        assert (await service.redeem(ADA, CODES.code(0), "a")).offer_id == offer.id
+        with pytest.raises(VoucherNeededError, match="another session"):
+            await given.order(ADA, 2 * GB)
+        await given.order(ADA, GB)
+        with pytest.raises(VoucherNeededError, match="get a voucher"):
+            await given.order(ADA, GB)
 
 
 async def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: Path) -> None:

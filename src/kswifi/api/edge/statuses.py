@@ -82,6 +82,7 @@ _OF_CLASSES: Final[dict[str, int]] = {
     "no_exchange_rate": 503,
     # free data
     "free_data_stopped": 409,
+    "report_link_invalid": 404,
     "free_data_not_started": 409,
     "account_held": 403,
     "kyc_level_too_low": 403,

@@ -2,12 +2,18 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kswifi.cli.money.budget import AsJson, open_control_database
 from kswifi.cli.running import run_async
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from kswifi.desk.venue_reports import VenueReport
 
 venues_app = typer.Typer(
     help="Venues with free WiFi: the list in the app, also without a network.", no_args_is_help=True
@@ -67,3 +73,62 @@ def remove(
         print(f"venue {venue_id} is removed")
 
     run_async(work())
+
+
+@venues_app.command("report")
+def report(
+    venue: Annotated[str, typer.Argument(help="The venue, as its vouchers name it.")],
+    file: Annotated[Path, typer.Argument(help="Where to write, ending in .csv or .pdf; must not exist yet.")],
+) -> None:
+    """Write a venue's weekly report of the last twelve weeks into a file."""
+    from kswifi.desk.errors import REPORT_LINK_INVALID
+    from kswifi.desk.venue_reports import report_csv, report_of, report_pdf, require_venue
+    from kswifi.kernel.clock import SystemClock
+    from kswifi.kernel.local_days import local_day
+    from kswifi.settings import load_settings
+
+    settings = load_settings()
+    if file.suffix not in (".csv", ".pdf"):
+        raise typer.BadParameter("end it in .csv or .pdf", param_hint="FILE")
+
+    async def work() -> bytes:
+        async with open_control_database() as database:
+
+            def look(connection: "Connection") -> "VenueReport":
+                require_venue(connection, venue)
+                return report_of(connection, venue, local_day(SystemClock().now(), settings.zone))
+
+            found = await database.read(look)
+        pdf = file.suffix == ".pdf"
+        return report_pdf(found, settings.operator_name) if pdf else report_csv(found).encode()
+
+    octets = run_async(work())
+    try:
+        with file.open("xb") as out:
+            out.write(octets)
+    except FileExistsError:
+        raise REPORT_LINK_INVALID(f"{file} exists already") from None
+    print(f"{file}: the weeks of {venue}")
+
+
+@venues_app.command("report-link")
+def report_link(
+    venue: Annotated[str, typer.Argument(help="The venue, as its vouchers name it.")],
+    days: Annotated[int, typer.Option(min=1, max=366, help="So many days it is good for.")] = 90,
+) -> None:
+    """Print the signed addresses at which a venue reads its weekly report without an account."""
+    from kswifi.cli.desk.opened import shell_operator
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.desk.venue_reports import ReportLinks
+    from kswifi.free_data.pseudonyms import Marks
+    from kswifi.settings import load_settings
+
+    settings = load_settings()
+
+    async def work() -> str:
+        async with open_control_database() as database:
+            links = ReportLinks(Marks(installation_of(settings).subscriber_key.read_bytes()).digest)
+            return await database.write(lambda connection: links.make(connection, shell_operator(), venue, days))
+
+    link = f"{settings.origin}/api/v1/venue-reports/{run_async(work())}"
+    print(f"for {days} days, to everybody who has them:\n  {link}.pdf\n  {link}.csv")

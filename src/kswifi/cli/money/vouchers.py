@@ -28,15 +28,19 @@ def make(
     budget: Annotated[
         str | None, typer.Option(help="The venue's budget that pays; none: the operator's budget or a sponsor's.")
     ] = None,
+    offer: Annotated[str | None, typer.Option(help="The free offer that they are good for; none: any.")] = None,
 ) -> None:
     """Make a batch of vouchers, each for one free session."""
+    from kswifi.catalogue.service import Catalogue
     from kswifi.cli.desk.opened import shell_operator
     from kswifi.desk.venues import make_vouchers
+    from kswifi.settings import load_settings
 
     async def work() -> None:
         async with open_control_database() as database:
+            one = None if offer is None else Catalogue.load(load_settings().offers_file).offer(offer)
             made = await database.write(
-                lambda connection: make_vouchers(connection, shell_operator(), venue, count, days, budget)
+                lambda connection: make_vouchers(connection, shell_operator(), venue, count, days, budget, one)
             )
         print(
             f"batch {made.batch_id}: {made.count} vouchers of {made.venue}, "

@@ -27,6 +27,7 @@ async def _venues(visit: Visit) -> Response:
         return {
             "figures": venue_figures(connection, last - timedelta(days=_DAYS - 1), last),
             "batches": batches(connection, 100),
+            "offers": [it for it in visit.services.catalogue.offers() if it.free and it.allowance_octets],
             "budgets": [it.budget_id for it in budgets(connection) if it.kind is BudgetKind.VENUE],
         }
 
@@ -35,9 +36,10 @@ async def _venues(visit: Visit) -> Response:
 
 async def _make(visit: Visit) -> Response:
     count, days = _number(visit, "count"), _number(visit, "days")
-    venue, budget = visit.field("venue"), visit.field("budget") or None
+    venue, budget, chosen = visit.field("venue"), visit.field("budget") or None, visit.field("offer")
+    offer = visit.services.catalogue.offer(chosen) if chosen else None
     made = await visit.write(
-        lambda connection: make_vouchers(connection, visit.member.operator, venue, count, days, budget)
+        lambda connection: make_vouchers(connection, visit.member.operator, venue, count, days, budget, offer)
     )
     return visit.to("/venues", f"Batch {made.batch_id}: {made.count} vouchers of {made.venue}")
 
@@ -60,6 +62,16 @@ async def _revoke(visit: Visit) -> Response:
     return visit.to("/venues", f"Batch {batch_id} is revoked")
 
 
+async def _report(visit: Visit) -> Response:
+    """Make the link by which a venue reads its weekly report, and show it once."""
+    venue, days = visit.field("venue"), _number(visit, "days")
+    token = await visit.write(
+        lambda connection: visit.services.reports.make(connection, visit.member.operator, venue, days)
+    )
+    link = f"{visit.services.public_origin}/api/v1/venue-reports/{token}"
+    return visit.page("report_link.html", venue=venue, days=days, link=link)
+
+
 def _number(visit: Visit, name: str) -> int:
     text = visit.field(name)
     if not text.isdigit() or len(text) > 6:
@@ -70,6 +82,7 @@ def _number(visit: Visit, name: str) -> int:
 PAGES: Final = (
     Page("GET", "/venues", _venues),
     Page("POST", "/venues/vouchers", _make, Permission.CHANGE_MONEY),
+    Page("POST", "/venues/report", _report, Permission.CHANGE_MONEY),
     Page("GET", "/venues/vouchers/{batch_id}.pdf", _sheet, Permission.CHANGE_MONEY),
     Page("POST", "/venues/vouchers/{batch_id}/revoke", _revoke, Permission.CHANGE_MONEY),
 )

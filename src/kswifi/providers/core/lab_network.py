@@ -20,7 +20,7 @@ class LabNetworkAccess:
 
     def __init__(self, origin: str) -> None:
         self._client = httpx2.AsyncClient(
-            base_url=origin, timeout=ASK_SECONDS, trust_env=False, verify=public_tls()
+            base_url=origin, timeout=ASK_SECONDS, trust_env=False, verify=public_tls(trust_env=False)
         )
 
     async def is_over_session(self, host: str, port: int) -> bool:

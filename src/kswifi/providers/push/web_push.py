@@ -58,7 +58,7 @@ class WebPush:
         self._clock = clock
         self._also = also
         self._client = httpx2.AsyncClient(
-            timeout=SEND_SECONDS, trust_env=False, follow_redirects=False, verify=public_tls()
+            timeout=SEND_SECONDS, trust_env=False, follow_redirects=False, verify=public_tls(trust_env=False)
         )
 
     def check_endpoint(self, endpoint: str) -> None:

@@ -36,6 +36,7 @@ class VoucherView(ResponseBody):
     redeemed_at: Instant
     expires_at: Instant
     session_id: Annotated[str | None, Field(description="The session that it was last used for.")]
+    offer_id: Annotated[str | None, Field(description="The offer that it is good for; null for any free one.")]
 
 
 @router.post(
@@ -70,4 +71,5 @@ def voucher_view(voucher: Voucher) -> VoucherView:
         redeemed_at=voucher.redeemed_at,
         expires_at=voucher.expires_at,
         session_id=voucher.session_id,
+        offer_id=voucher.offer_id,
     )

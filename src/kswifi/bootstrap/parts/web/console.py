@@ -14,6 +14,7 @@ from kswifi.console.app import create_console
 from kswifi.console.services import ConsoleServices
 from kswifi.desk.callers import CallerChecks
 from kswifi.desk.staff import StaffPasskeys
+from kswifi.desk.venue_reports import ReportLinks
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.listening import listening_socket
 from kswifi.ledger.client import LedgerClient
@@ -65,6 +66,8 @@ def _services(context: Context, origin: str) -> ConsoleServices:
         catalogue=context.need(Catalogue),
         codes=voucher_codes(context.vault),
         rules=free_data.rules,
+        reports=ReportLinks(free_data.marks.digest),
+        public_origin=settings.origin,
         zone=settings.zone,
         origin=origin,
         allowed_hosts=frozenset(names),

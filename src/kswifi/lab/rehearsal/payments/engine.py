@@ -109,6 +109,7 @@ class Engine:
         *,
         amount_kobo: int | None = None,
         currency: str | None = None,
+        card: str = "",
         tell_times: int = 1,
         tell_after_seconds: float = 0.0,
     ) -> None:
@@ -118,6 +119,7 @@ class Engine:
             charge: the charge.
             amount_kobo: the amount paid; None for the amount requested.
             currency: the currency paid in; None for the one requested.
+            card: names the card that pays; empty for one of its own.
             tell_times: how often the webhook is sent; 0 for never.
             tell_after_seconds: the delay of the webhook.
 
@@ -128,6 +130,7 @@ class Engine:
             raise GatewayRefusal("paid_already", "this charge was paid already")
         charge.amount_kobo = charge.requested_kobo if amount_kobo is None else amount_kobo
         charge.currency = currency or charge.currency
+        charge.card = card
         charge.fees_kobo = charge.amount_kobo * FEE_PER_MILLE // 1000
         charge.status, charge.paid_at = ChargeStatus.PAID, self._now()
         self.book.save(charge)

@@ -107,11 +107,12 @@ class Charge(msgspec.Struct):
     refunds: list[Refund] = []
     disputes: list[Dispute] = []
     settled_in: int | None = None
+    card: str = ""
 
     @property
     def instrument(self) -> str:
-        """The identifier of the card that paid: each payer has one."""
-        return f"SIG_{hashlib.sha256(self.email.encode()).hexdigest()[:20]}"
+        """The identifier of the card that paid: the one that a rehearsal names, else each charge has its own."""
+        return f"SIG_{hashlib.sha256((self.card or self.reference).encode()).hexdigest()[:20]}"
 
     @property
     def is_paid(self) -> bool:

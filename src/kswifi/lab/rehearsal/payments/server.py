@@ -73,6 +73,7 @@ class GatewayConfig:
 class _Pay(msgspec.Struct, forbid_unknown_fields=True):
     amount_kobo: Annotated[int, msgspec.Meta(ge=1, le=10**12)] | None = None
     currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")] | None = None
+    card: Annotated[str, msgspec.Meta(max_length=64)] = ""
     tell_times: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
     tell_after_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 0.0
 
@@ -133,13 +134,14 @@ class _Control:
         return Response(status_code=204)
 
     async def pay(self, request: Request) -> Response:
-        """Pay a charge, if wished with a wrong amount or currency."""
+        """Pay a charge, if wished with a wrong amount or currency, or with a card that paid others."""
         self._require_rehearsal(request)
         asked = await read_body(request, _Pay)
         self._engine.pay(
             self._engine.book.by_reference(request.path_params["reference"]),
             amount_kobo=asked.amount_kobo,
             currency=asked.currency,
+            card=asked.card,
             tell_times=asked.tell_times,
             tell_after_seconds=asked.tell_after_seconds,
         )
