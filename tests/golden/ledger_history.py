@@ -100,6 +100,16 @@ def history() -> list[Step]:
         (1, ["ReportUsage", "usage-g:1", "g", MB, START + 40 * DAY]),
         (1, ["ReportUsage", "usage-g:2", "g", 6 * MB, START + 40 * DAY]),
         (1, ["ReportUsage", "usage-g:3", "g", 2 * MB, START + 40 * DAY]),
+        (0, ["OpenWallet", "open-6", "wallet-6", "999990000000006"]),
+        (0, ["Credit", "credit-h", "wallet-6", "h", 5 * MB, START + 90 * DAY]),
+        (0, ["ProveStorage", "prove-h", "h", "proof-h"]),
+        (0, ["PauseUntil", "until-6", "wallet-6", START + 41 * DAY]),
+        (0, ["LimitDay", "limit-6", "wallet-6", MB, START]),
+        (DAY, ["EndHold", "end-6", "wallet-6", "paused", START + 41 * DAY]),
+        (0, ["Reserve", "s9#0", "s9", "wallet-6", [2 * MB, 0, START + 50 * DAY], "limited", False]),
+        (1, ["Commit", "s9#1", "s9", MB, [2 * MB, 0, START + 50 * DAY], False, "the last octet of the day"]),
+        (1, ["LiftLimit", "lift-6", "wallet-6"]),
+        (1, ["Commit", "s9#2", "s9", 0, [2 * MB, 0, START + 50 * DAY], False, ""]),
     ]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from kswifi.people.standing_order_store import count_standing_orders
 from kswifi.sessions.network_access import CidrNetworkAccess
 from tests.support.api import PASSWORD, problem
 from tests.support.session_api import Served, served
@@ -49,6 +50,7 @@ async def test_a_standing_order_from_its_wish_to_its_end(tmp_path: Path) -> None
         assert (await api.page.send("DELETE", PATH)).json()["state"] == "ended"
         deleted = await api.page.send("DELETE", "/api/v1/account", {"password": PASSWORD})
         assert deleted.status_code == 204, deleted.text
+        assert (await api.road.database.read(count_standing_orders)).by_state == {}
 
 
 async def test_nothing_is_ordered_over_an_unknown_network(tmp_path: Path) -> None:

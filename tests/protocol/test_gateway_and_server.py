@@ -7,9 +7,10 @@ from typing import Any
 from kswifi.aka import milenage
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.messages.s6a import EutranVector
+from kswifi.kernel.clock import unix_seconds
 from kswifi.lab.phone.traffic import run_traffic
 from kswifi.lab.phone.traffic_plan import TrafficPlan
-from kswifi.ledger.commands import Freeze, HoldWallet, LiftHold, OutcomeCode
+from kswifi.ledger.commands import Freeze, HoldWallet, LiftHold, LiftLimit, LimitDay, OutcomeCode
 from kswifi.servers.diameter.s6a import S6aApplication
 from tests.support.gy_server import IDENTITY, WALLET, GyServer
 from tests.support.lab_network import lab_network
@@ -109,3 +110,25 @@ def test_a_decision_about_a_line_reaches_the_gateway_at_once(tmp_path: Path) -> 
         assert (used, reserved) == (first.delivered_octets + more.delivered_octets, 0)
         answers = lab.loop.call(lambda: dict(real.server.service.notices.answers))
         assert answers == {"re_auth 2002": 2, "abort 2001": 1}
+
+
+def test_the_limit_of_a_day_cuts_to_the_octet_and_lifting_it_opens_the_line_again(tmp_path: Path) -> None:
+    limit = 20_000_003
+    real = RealServer(tmp_path, 60_000_000, control_only_validity_seconds=600)
+    with lab_network(tmp_path / "lab", real, realm=IDENTITY.origin_realm) as lab:  # type: ignore[arg-type]
+        control = real.server.control
+        day_at = unix_seconds(real.server.clock.now())
+        command = LimitDay("limit", WALLET, limit, day_at)
+        assert lab.loop.run(control.execute(command)).code is OutcomeCode.DONE
+        lab.modem.attach(SimCard(), IMSI)
+        result = run_traffic(lab.network.credentials, lab.content, TrafficPlan.until_cut("day", limit))
+        assert result.cut_off
+        result.check()
+        assert lab.modem.wait_for_access("control_only", seconds=5)
+        used, reserved, _ = lab.loop.call(lambda: real.server.balances("first"))
+        assert (used, reserved) == (result.delivered_octets, 0) == (limit, 0)
+
+        assert lab.loop.run(control.execute(LiftLimit("lift", WALLET))).code is OutcomeCode.DONE
+        assert lab.modem.wait_for_access("full", seconds=5)
+        plan = TrafficPlan("more", flows=1, post_flows=0, get_octets=200_000)
+        assert not run_traffic(lab.network.credentials, lab.content, plan).cut_off

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kswifi.ledger import commands as do
 from kswifi.ledger.apply_effects import replay
 from kswifi.ledger.effects import Committed, Effect, Overran, Received, Refunded, Reported, Sent
+from kswifi.ledger.limits import jitter_seconds, used_octets
 from kswifi.ledger.model import apply, forget_due
 from kswifi.ledger.state import LedgerState, Retention, reasons_of
 from kswifi.ledger.storage.journal import Head, Record, effects_of, next_record
@@ -21,6 +22,9 @@ NOW = 1_800_000_000
 SEEDS = 150
 LENGTH = 150
 ENDED = 30
+DAY = 86_400
+PAUSE_ENDS = [NOW + 60, NOW + 150, NOW + 300]
+DAYS = [NOW - DAY - jitter_seconds("w1") + 200, NOW - DAY + 100]
 
 KINDS = (
     "credit",
@@ -28,6 +32,10 @@ KINDS = (
     "disburse",
     "hold",
     "lift",
+    "until",
+    "ends",
+    "limit",
+    "lifts limit",
     "order",
     "next",
     "freeze",
@@ -70,7 +78,7 @@ def spending(chance: Random, number: int) -> do.Command:
 
 
 def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911, PLR0912 - one line a verb
-    kind = chance.choices(KINDS, (8, 9, 4, 2, 7, 3, 2, 2, 4, 3, 2, 6, 2, 1, 3))[0]
+    kind = chance.choices(KINDS, (8, 9, 4, 2, 7, 2, 6, 3, 1, 3, 2, 2, 4, 3, 2, 6, 2, 1, 3))[0]
     command_id, wallet, account = f"c{number}", chance.choice(("w1", "w1", "w2")), fresh(chance, "a", number)
     other = fresh(chance, "a", number)
     match kind:
@@ -86,6 +94,18 @@ def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911, 
             return do.ProveStorage(command_id, account, "por", ordered_at)
         case "hold":
             return do.HoldWallet(command_id, wallet, chance.choice(("paused", "exhausted")))
+        case "until":
+            return do.PauseUntil(command_id, wallet, chance.choice(PAUSE_ENDS))
+        case "ends" if chance.random() < 0.5:
+            return do.EndHold(command_id, wallet, "paused", chance.choice(PAUSE_ENDS))
+        case "ends":
+            return do.EndHold(command_id, wallet, "limited", chance.choice(DAYS) + DAY + jitter_seconds(wallet))
+        case "limit":
+            # Some days begin while the history runs.
+            octets = chance.choice((None, chance.randint(1, 10), chance.randint(1, 60)))
+            return do.LimitDay(command_id, wallet, octets, chance.choice(DAYS))
+        case "lifts limit":
+            return do.LiftLimit(command_id, wallet)
         case "close":
             return do.Close(command_id, account)
         case "lift":
@@ -144,7 +164,8 @@ def image(state: LedgerState) -> object:
         key: (it.wallet_id, it.account_id, it.reserved, it.expires_at, it.note, it.closed, it.forget_at, it.answers)
         for key, it in state.reservations.items()
     }
-    return state.wallets, state.accounts, held, state.answers, state.imsis, state.exhausted_since
+    limits = (state.hold_ends, state.day_limits)
+    return state.wallets, state.accounts, held, state.answers, state.imsis, state.exhausted_since, limits
 
 
 def check_rules(steps: list[Step]) -> None:
@@ -166,6 +187,12 @@ def check_rules(steps: list[Step]) -> None:
         for name, wallet in reference.wallets.items():
             assert state.wallets[name].unbooked == wallet.unbooked, (place, command)
             assert reasons_of(state.wallets[name].hold) == wallet.holds, (place, command)
+            ends = {reason: it for (held, reason), it in state.hold_ends.items() if held == name}
+            assert ends == wallet.ends, (place, command)
+            if wallet.limit is None:
+                assert name not in state.day_limits, (place, command)
+            else:
+                assert used_octets(state.day_limits[name], at) == wallet.limit.spent, (place, command)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from kswifi.ledger import commands as do
+from kswifi.ledger.limits import jitter_seconds
 
 Answer: TypeAlias = tuple[str, int, int, int]
 """The code, and the octets granted, committed and overrun."""
@@ -47,9 +48,31 @@ class RefAccount:
         return self.total is None or self.left > 0
 
 
+DAY = 86_400
+
+
+@dataclass
+class RefLimit:
+    most: int
+    day: int
+    spent: int = 0
+    off: bool = False
+
+    def turn(self, at: int) -> None:
+        """Begin the day that is now, if it is another one."""
+        while at >= self.day + DAY:
+            self.day, self.spent, self.off = self.day + DAY, 0, False
+
+    @property
+    def reached(self) -> bool:
+        return not self.off and self.spent >= self.most
+
+
 @dataclass
 class RefWallet:
     holds: set[str] = field(default_factory=set)
+    ends: dict[str, int] = field(default_factory=dict)
+    limit: RefLimit | None = None
     exhausted_since: int = 0
     frozen: bool = False
     goes_on: bool = False
@@ -67,6 +90,9 @@ class Reference:
 
     def apply(self, command: do.Command, at: int) -> Answer:
         """Return (code, granted, committed, overrun)."""
+        for it in self.wallets.values():
+            if it.limit is not None:
+                it.limit.turn(at)
         scope = (
             command.reservation_id if isinstance(command, do.Reserve | do.Admit | do.Commit | do.Release) else ""
         )
@@ -128,8 +154,15 @@ class Reference:
             return ("expired" if mine else "nothing_usable"), 0
         account = self.accounts[name]
         octets = ask.amount_octets if ask.may_shrink else max(ask.amount_octets, rest)
-        if account.total is not None:
-            octets = account.left if account.left <= ask.whole_up_to_octets else min(account.left, octets)
+        bounds = [] if account.total is None else [account.left]
+        if it.limit is not None and not it.limit.off:
+            mine_held = (sum(a.held.values()) for a in self.accounts.values() if a.wallet == wallet)
+            room = it.limit.most - it.limit.spent - sum(mine_held)
+            if room <= 0:
+                return "nothing_usable", 0
+            bounds.append(room)
+        if bounds:
+            octets = min(bounds) if min(bounds) <= ask.whole_up_to_octets else min(*bounds, octets)
         account.held[reservation] = account.held.get(reservation, 0) + octets
         self.reservations[reservation] = [wallet, name, "open"]
         return "done", octets
@@ -150,6 +183,10 @@ class Reference:
         account.used += committed
         account.overrun += used - committed
         it = self.wallets[wallet]
+        if it.limit is not None:
+            it.limit.spent += committed
+            if committed:
+                self.judge(wallet, at)
         if account.ended:
             return committed, used - committed, 0, False
         if committed and it.active is None:
@@ -172,6 +209,67 @@ class Reference:
         if reason == "exhausted" and reason not in wallet.holds:
             wallet.exhausted_since = at
         wallet.holds.add(reason)
+        wallet.ends.pop(reason, None)
+
+    def judge(self, name: str, at: int) -> None:
+        """Hold a wallet for its limit from the moment at which it is reached."""
+        it = self.wallets[name]
+        assert it.limit is not None
+        it.limit.turn(at)
+        if it.limit.reached and "limited" not in it.holds:
+            it.holds.add("limited")
+            it.ends["limited"] = it.limit.day + DAY + jitter_seconds(name)
+
+    @staticmethod
+    def release(wallet: RefWallet, *reasons: str) -> None:
+        for reason in reasons:
+            wallet.holds.discard(reason)
+            wallet.ends.pop(reason, None)
+
+    def do_PauseUntil(self, c: do.PauseUntil, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        if c.ends_at <= at:
+            return "expired", 0, 0, 0
+        self.wallets[c.wallet_id].holds.add("paused")
+        self.wallets[c.wallet_id].ends["paused"] = c.ends_at
+        return "done", 0, 0, 0
+
+    def do_EndHold(self, c: do.EndHold, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        if at < c.ends_at:
+            return "not_due", 0, 0, 0
+        it = self.wallets[c.wallet_id]
+        if it.ends.get(c.reason) == c.ends_at:
+            self.release(it, c.reason)
+            if c.reason == "limited" and it.limit is not None:
+                self.judge(c.wallet_id, at)
+        return "done", 0, 0, 0
+
+    def do_LimitDay(self, c: do.LimitDay, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        it = self.wallets[c.wallet_id]
+        before, it.limit = it.limit, None
+        if c.octets is not None:
+            spent, off = (before.spent, before.off) if before else (0, False)
+            it.limit = RefLimit(c.octets, c.day_at)
+            it.limit.turn(at)
+            it.limit.spent, it.limit.off = spent, off
+            self.judge(c.wallet_id, at)
+        if it.limit is None or not it.limit.reached:
+            self.release(it, "limited")
+        return "done", 0, 0, 0
+
+    def do_LiftLimit(self, c: do.LiftLimit, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        it = self.wallets[c.wallet_id]
+        if it.limit is not None and not it.limit.off:
+            it.limit.off = True
+            self.release(it, "limited")
+        return "done", 0, 0, 0
 
     def end(self, name: str, how: str, at: int) -> None:
         account = self.accounts[name]
@@ -220,7 +318,7 @@ class Reference:
             wallet = self.wallets[account.wallet]
             after = c.ordered_at > wallet.exhausted_since or wallet.goes_on
             if c.ordered_at and after and account.usable(at):
-                wallet.holds.discard("exhausted")
+                self.release(wallet, "exhausted")
         return "done", 0, 0, 0
 
     def do_Reserve(self, c: do.Reserve, at: int) -> Answer:
@@ -297,7 +395,7 @@ class Reference:
             chosen = [k for k in self.order(c.wallet_id) if self.accounts[k].rank is not None]
             self.rank([c.account_id, *(k for k in chosen if k != c.account_id)])
             self.wallets[c.wallet_id].active = c.account_id
-        self.wallets[c.wallet_id].holds.clear()
+        self.release(self.wallets[c.wallet_id], "paused", "exhausted")
         return "done", 0, 0, 0
 
     def do_OrderWallet(self, c: do.OrderWallet, at: int) -> Answer:

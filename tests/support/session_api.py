@@ -120,6 +120,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 gifts=road.gifts,
                 moves=MoveService(),
                 standing_orders=road.standing_orders,
+                line_limits=road.line_limits,
                 use=MyUse(road.database, LAGOS, 400),
                 statements=Statements(road.database, LAGOS, 400, "KSWiFi"),
                 manager=road.manager,

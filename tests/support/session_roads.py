@@ -49,7 +49,8 @@ from kswifi.payments.rules import PassRules
 from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
 from kswifi.people.gifts import GiftService
 from kswifi.people.job_handlers import TransferHandlers
-from kswifi.people.rules import GiftRules, StandingOrderRules
+from kswifi.people.line_limits import LineLimitService
+from kswifi.people.rules import GiftRules, LimitRules, StandingOrderRules
 from kswifi.people.standing_order_watch import StandingOrderWatch
 from kswifi.people.standing_orders import StandingOrderService
 from kswifi.providers.smdp.es2plus import Es2PlusDelivery
@@ -143,7 +144,11 @@ class Road:
         self.card = LightCard(world().card_identities()[0], world().trust())
         self.card_records = CardRecords(self.database, CardPackets(self.vault))
         pass_ends = PassEnds(self.database, self.ledger, self.ledger.state.balances)
+        self.line_limits = LineLimitService(
+            self.database, self.ledger, lambda: self.ledger.state, LAGOS, LimitRules()
+        )
         worked = {**self.handlers.handlers(), **pass_ends.handlers(), **self.transfers.handlers()}
+        worked |= self.line_limits.handlers()
         worked |= {} if self.peer is None else self.peer.handlers
         self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
 

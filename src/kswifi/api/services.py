@@ -22,6 +22,7 @@ from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
+from kswifi.people.line_limits import LineLimitService
 from kswifi.people.moves import MoveService
 from kswifi.people.standing_orders import StandingOrderService
 from kswifi.people.statements import Statements
@@ -90,6 +91,7 @@ class SessionServices:
     gifts: GiftService
     moves: MoveService
     standing_orders: StandingOrderService
+    line_limits: LineLimitService
     use: MyUse
     statements: Statements
     manager: ESIMSessionManager

@@ -146,10 +146,14 @@ class AnnouncingLedger:
 
     def _announce(self, command: Command) -> None:
         match command:
-            case do.LiftHold(wallet_id=wallet):
+            case do.LiftHold(wallet_id=wallet) | do.EndHold(wallet_id=wallet) | do.LiftLimit(wallet_id=wallet):
                 self._notices.wallet_changed(wallet, WalletChange.MORE)
-            case do.HoldWallet(wallet_id=wallet):
+            case do.HoldWallet(wallet_id=wallet) | do.PauseUntil(wallet_id=wallet):
                 self._notices.wallet_changed(wallet, WalletChange.LESS)
+            case do.LimitDay(wallet_id=wallet):
+                # A lower limit concerns those that hold octets, a higher one those that have none.
+                self._notices.wallet_changed(wallet, WalletChange.LESS)
+                self._notices.wallet_changed(wallet, WalletChange.MORE)
             case do.Freeze(wallet_id=wallet, frozen=frozen):
                 self._notices.wallet_changed(wallet, WalletChange.NOTHING if frozen else WalletChange.MORE)
             case (

@@ -82,6 +82,9 @@ def _switch(line: ESim) -> list[Finding]:
         found.append(
             Finding(Level.BAD, "The owner has paused the line", "The customer switches the line on in the app")
         )
+    elif line.hold is Hold.LIMITED:
+        words = "The owner lifts the limit in the app, or waits for the next day"
+        found.append(Finding(Level.BAD, "The line has reached the limit of the day that its owner has set", words))
     elif line.hold is Hold.EXHAUSTED:
         found.append(Finding(Level.BAD, "The line is on hold because the last session was used up"))
     if not found:

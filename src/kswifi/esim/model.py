@@ -99,6 +99,8 @@ class Hold(StrEnum):
     """Why a line has control-only access."""
 
     PAUSED = "paused"
+    LIMITED = "limited"
+    """The limit of the day, which the owner has set, is reached."""
     EXHAUSTED = "exhausted"
 
 
@@ -140,6 +142,8 @@ class ESim:
     replaced_by: str | None = None
     """The line that the owner has in its place since a move to a new phone."""
     kind: LineKind = LineKind.CARD
+    pause_ends_at: datetime | None = None
+    """The end of the pause that ``wants_pause`` wishes for; None for one without an end."""
 
     @property
     def numbers(self) -> CardNumbers:

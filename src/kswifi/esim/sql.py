@@ -46,6 +46,8 @@ esim: Final = Table(
     # confirmed.
     Column("wants_pause", Boolean, nullable=False),
     Column("wish", Integer, nullable=False),
+    # The end of the pause that is wished for; NULL without an end.
+    Column("pause_ends_at", UtcDateTime),
     # `wants_frozen` is the latest request to freeze or thaw and `freeze_wish` counts its changes; `frozen` is what
     # the ledger has confirmed.
     Column("wants_frozen", Boolean, nullable=False, server_default="0"),

@@ -1,13 +1,13 @@
-"""Commands of the control plane: open, credit, prove, order, hold, freeze, send, receive, end."""
+"""Commands of the control plane: open, credit, prove, order, freeze, send, receive, end."""
 
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
 from kswifi.ledger.command_context import CONFLICT, DONE, Work
 from kswifi.ledger.commands import ORDER_LIMIT, Outcome, OutcomeCode
 from kswifi.ledger.grants import is_usable
+from kswifi.ledger.hold_commands import UNKNOWN_WALLET, lift_for
 from kswifi.ledger.state import END_CODES, Account, AccountStatus, reasons_of
 
-UNKNOWN_WALLET = Outcome(OutcomeCode.UNKNOWN_WALLET)
 UNKNOWN_ACCOUNT = Outcome(OutcomeCode.UNKNOWN_ACCOUNT)
 
 
@@ -82,42 +82,7 @@ def _end_exhaustion(work: Work, account: Account, ordered_at: int) -> None:
     if "exhausted" not in reasons or since is None:
         return
     if since < ordered_at or wallet.continue_with_next:
-        work.emit(fx.HoldLifted(wallet.wallet_id, None, work.at))
-        for reason in sorted(reasons - {"exhausted"}):
-            work.emit(fx.WalletHeld(wallet.wallet_id, reason, work.at))
-
-
-def hold_wallet(work: Work, command: do.HoldWallet) -> Outcome:
-    """Hold the wallet for one more reason; for ``exhausted`` only if none of its accounts can be used."""
-    wallet = work.state.wallets.get(command.wallet_id)
-    if wallet is None:
-        return UNKNOWN_WALLET
-    needless = command.reason == "exhausted" and any(
-        it.storage_proof and work.at < it.expires_at
-        for it in map(work.state.accounts.__getitem__, wallet.account_ids)
-    )
-    if command.reason not in reasons_of(wallet.hold) and not needless:
-        work.emit(fx.WalletHeld(wallet.wallet_id, command.reason, work.at))
-    return _remember_long(work, command, DONE)
-
-
-def lift_hold(work: Work, command: do.LiftHold) -> Outcome:
-    """Lift the hold for all reasons. The named account must be open, not expired, and proved."""
-    state = work.state
-    wallet = state.wallets.get(command.wallet_id)
-    if wallet is None:
-        return UNKNOWN_WALLET
-    if command.account_id is not None:
-        account = state.accounts.get(command.account_id)
-        if account is None or account.wallet_id != wallet.wallet_id:
-            return UNKNOWN_ACCOUNT
-        if (refused := _not_open(account, work.at)) is not None:
-            return Outcome(refused)
-        if not account.storage_proof:
-            return Outcome(OutcomeCode.NOT_PROVEN)
-    if wallet.hold is not None or command.account_id is not None:
-        work.emit(fx.HoldLifted(wallet.wallet_id, command.account_id, work.at))
-    return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=command.account_id))
+        lift_for(work, wallet.wallet_id, None, keeping=reasons - {"exhausted"})
 
 
 def order_wallet(work: Work, command: do.OrderWallet) -> Outcome:

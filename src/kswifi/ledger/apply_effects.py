@@ -12,9 +12,11 @@ from typing import Any, Final
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import ANSWERS_PER_RESERVATION
 from kswifi.ledger.commands import NO_ACCOUNT
+from kswifi.ledger.limits import day_of, is_lifted, used_octets
 from kswifi.ledger.state import (
     Account,
     AccountStatus,
+    DayLimit,
     LedgerState,
     Reservation,
     Wallet,
@@ -97,6 +99,8 @@ def _committed(state: LedgerState, effect: fx.Committed) -> None:
         account.available += effect.released_octets - effect.octets
     if effect.first:
         account.first_used_at = effect.at
+    if effect.octets:
+        _count_day(state, account.wallet_id, effect.octets, effect.at)
     if effect.octets and account.status is AccountStatus.OPEN:
         wallet = state.wallets[account.wallet_id]
         if wallet.active_account_id is None:
@@ -169,18 +173,60 @@ def _end(state: LedgerState, account: Account, status: AccountStatus, at: int) -
 def _wallet_held(state: LedgerState, effect: fx.WalletHeld) -> None:
     wallet = state.wallets[effect.wallet_id]
     wallet.hold = hold_for(reasons_of(wallet.hold) | {effect.reason})
+    state.hold_ends.pop((wallet.wallet_id, effect.reason), None)
     if effect.reason == "exhausted":
         state.exhausted_since.setdefault(wallet.wallet_id, effect.at)
 
 
 def _hold_lifted(state: LedgerState, effect: fx.HoldLifted) -> None:
     wallet = state.wallets[effect.wallet_id]
+    for reason in reasons_of(wallet.hold):
+        state.hold_ends.pop((wallet.wallet_id, reason), None)
     wallet.hold = None
     state.exhausted_since.pop(wallet.wallet_id, None)
     if effect.account_id is not None:
         chosen = [it for it in wallet.account_ids[: wallet.chosen] if it != effect.account_id]
         _choose(state, wallet, (effect.account_id, *chosen))
         wallet.active_account_id = wallet.account_ids[0]
+
+
+def _held_until(state: LedgerState, effect: fx.HeldUntil) -> None:
+    wallet = state.wallets[effect.wallet_id]
+    wallet.hold = hold_for(reasons_of(wallet.hold) | {effect.reason})
+    state.hold_ends[wallet.wallet_id, effect.reason] = effect.ends_at
+
+
+def _hold_ended(state: LedgerState, effect: fx.HoldEnded) -> None:
+    wallet = state.wallets[effect.wallet_id]
+    wallet.hold = hold_for(reasons_of(wallet.hold) - {effect.reason})
+    state.hold_ends.pop((wallet.wallet_id, effect.reason), None)
+
+
+def _day_limit_set(state: LedgerState, effect: fx.DayLimitSet) -> None:
+    wallet_id = state.wallets[effect.wallet_id].wallet_id
+    if effect.octets is None:
+        del state.day_limits[wallet_id]
+        return
+    limit = state.day_limits.get(wallet_id)
+    used, lifted = (0, False) if limit is None else (used_octets(limit, effect.at), is_lifted(limit, effect.at))
+    limit = DayLimit(wallet_id, effect.octets, effect.day_at)
+    limit.day_at, limit.used, limit.lifted = day_of(limit, effect.at), used, lifted
+    state.day_limits[wallet_id] = limit
+
+
+def _day_limit_lifted(state: LedgerState, effect: fx.DayLimitLifted) -> None:
+    _count_day(state, effect.wallet_id, 0, effect.at)
+    state.day_limits[effect.wallet_id].lifted = True
+
+
+def _count_day(state: LedgerState, wallet_id: str, octets: int, at: int) -> None:
+    """Count used octets in the day of an instant, where the wallet has a limit; a new day begins at 0."""
+    limit = state.day_limits.get(wallet_id)
+    if limit is None:
+        return
+    if (day_at := day_of(limit, at)) != limit.day_at:
+        limit.day_at, limit.used, limit.lifted = day_at, 0, False
+    limit.used += octets
 
 
 def _ordered(state: LedgerState, effect: fx.Ordered) -> None:
@@ -311,6 +357,10 @@ _REPLAY: Final[dict[type, Callable[[LedgerState, Any], None]]] = {
     fx.Exhausted: _exhausted,
     fx.WalletHeld: _wallet_held,
     fx.HoldLifted: _hold_lifted,
+    fx.HeldUntil: _held_until,
+    fx.HoldEnded: _hold_ended,
+    fx.DayLimitSet: _day_limit_set,
+    fx.DayLimitLifted: _day_limit_lifted,
     fx.Expired: _expired,
     fx.Revoked: _revoked,
     fx.Transferred: _transferred,

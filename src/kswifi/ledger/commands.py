@@ -39,7 +39,7 @@ NOBODY: Final = "nobody"
 NO_ACCOUNT: Final = "-"
 """The account id of a reservation that never held octets."""
 
-HoldReason: TypeAlias = Literal["paused", "exhausted"]
+HoldReason: TypeAlias = Literal["paused", "exhausted", "limited"]
 
 
 class OutcomeCode(enum.StrEnum):
@@ -267,8 +267,63 @@ class HoldWallet(_Command, frozen=True, gc=False):
             raise InvalidCommandError(f"a wallet is not held for {self.reason!r}")
 
 
+class PauseUntil(_Command, frozen=True, gc=False):
+    """Pause the wallet until ``ends_at``; then ``EndHold`` ends the pause. A later pause replaces it."""
+
+    wallet_id: str
+    ends_at: int
+
+    def __post_init__(self) -> None:
+        """Check identifiers and instant."""
+        check_ids(self.command_id, self.wallet_id)
+        check_number("ends_at", self.ends_at, 1, INSTANT_LIMIT)
+
+
+class EndHold(_Command, frozen=True, gc=False):
+    """End the hold for a reason that ends at ``ends_at``, if it still has that end. Other reasons stay."""
+
+    wallet_id: str
+    reason: HoldReason
+    ends_at: int
+
+    def __post_init__(self) -> None:
+        """Check identifiers, reason and instant."""
+        check_ids(self.command_id, self.wallet_id)
+        check_number("ends_at", self.ends_at, 1, INSTANT_LIMIT)
+        if self.reason not in ("paused", "limited"):
+            raise InvalidCommandError(f"a hold for {self.reason!r} has no end")
+
+
+class LimitDay(_Command, frozen=True, gc=False):
+    """Limit what the wallet spends in each day; None removes the limit.
+
+    Of the day in which it is set, use from then on counts. When it is reached, the wallet is held for ``limited``.
+    """
+
+    wallet_id: str
+    octets: int | None
+    day_at: int
+    """An instant at which a day begins; the others begin 86,400 seconds apart."""
+
+    def __post_init__(self) -> None:
+        """Check identifiers and numbers."""
+        check_ids(self.command_id, self.wallet_id)
+        check_number("octets", 1 if self.octets is None else self.octets, 1, CREDIT_LIMIT)
+        check_number("day_at", self.day_at, 0, INSTANT_LIMIT)
+
+
+class LiftLimit(_Command, frozen=True, gc=False):
+    """Lift the wallet's day limit for the rest of the present day."""
+
+    wallet_id: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        check_ids(self.command_id, self.wallet_id)
+
+
 class LiftHold(_Command, frozen=True, gc=False):
-    """Lift the hold for all its reasons. If an account is named, it is used next."""
+    """Lift the hold for all its reasons but ``limited``. If an account is named, it is used next."""
 
     wallet_id: str
     account_id: str | None = None
@@ -432,7 +487,11 @@ Command: TypeAlias = (
     | Commit
     | Release
     | HoldWallet
+    | PauseUntil
+    | EndHold
     | LiftHold
+    | LimitDay
+    | LiftLimit
     | OrderWallet
     | ContinueWithNext
     | Send

@@ -297,6 +297,41 @@ class Received(_Effect, frozen=True, gc=False, tag=29):
     at: int
 
 
+class HeldUntil(_Effect, frozen=True, gc=False, tag=30):
+    """The wallet was held for a reason that has an end, or the hold that it has for this reason got this end."""
+
+    wallet_id: str
+    reason: HoldReason
+    ends_at: int
+    at: int
+
+
+class HoldEnded(_Effect, frozen=True, gc=False, tag=31):
+    """The hold for one reason ended, at its end or before. The wallet is still held for those that are left."""
+
+    wallet_id: str
+    reason: HoldReason
+    ends_at: int
+    left: tuple[HoldReason, ...]
+    at: int
+
+
+class DayLimitSet(_Effect, frozen=True, gc=False, tag=32):
+    """The wallet's day limit was set; None removed it. ``day_at`` is an instant at which a day begins."""
+
+    wallet_id: str
+    octets: int | None
+    day_at: int
+    at: int
+
+
+class DayLimitLifted(_Effect, frozen=True, gc=False, tag=33):
+    """The wallet's day limit does not count for the rest of the day."""
+
+    wallet_id: str
+    at: int
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -308,6 +343,10 @@ Effect: TypeAlias = (
     | Exhausted
     | WalletHeld
     | HoldLifted
+    | HeldUntil
+    | HoldEnded
+    | DayLimitSet
+    | DayLimitLifted
     | Expired
     | Revoked
     | Transferred

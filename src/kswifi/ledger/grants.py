@@ -5,6 +5,7 @@ from typing import Final
 from kswifi.ledger import effects as fx
 from kswifi.ledger.command_context import Work
 from kswifi.ledger.commands import Ask, OutcomeCode
+from kswifi.ledger.limits import room_octets
 from kswifi.ledger.state import Account, LedgerState, Wallet
 
 RESERVATIONS_PER_WALLET: Final = 64
@@ -90,10 +91,14 @@ def grant(
     account = usable_account(state, wallet, at)
     if account is None:
         return refusal(state, wallet, at), None, 0
+    room = room_octets(state, wallet, at)
+    if room == 0:
+        # Other reservations hold what the day limit leaves: if it were used, the wallet would be on hold.
+        return OutcomeCode.NOTHING_USABLE, None, 0
     octets = ask.amount_octets if ask.may_shrink else max(ask.amount_octets, rest)
-    if not account.uncapped:
-        available = account.available
-        octets = available if available <= ask.whole_up_to_octets else min(available, octets)
+    most = room if account.uncapped else account.available if room is None else min(account.available, room)
+    if most is not None:
+        octets = most if most <= ask.whole_up_to_octets else min(most, octets)
     work.emit(fx.Reserved(reservation_id, account.account_id, octets, ask.expires_at, at, note))
     return OutcomeCode.DONE, account, octets
 
@@ -105,6 +110,8 @@ def is_shared(state: LedgerState, wallet: Wallet, reservation_id: str) -> bool:
 
 def is_final(state: LedgerState, wallet: Wallet, account: Account, at: int) -> bool:
     """Return whether nothing more can be granted to the wallet after this account's grant is used."""
+    if room_octets(state, wallet, at) == 0:
+        return True
     if account.uncapped or account.available or account.withheld:
         return False
     if not wallet.continue_with_next:

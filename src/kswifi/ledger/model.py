@@ -7,7 +7,7 @@ only effects change the state. The journal keeps the effects, so replaying it re
 from collections.abc import Callable
 from typing import Any, Final
 
-from kswifi.ledger import account_commands, ordinary_commits, provider_usage, usage_commands
+from kswifi.ledger import account_commands, hold_commands, ordinary_commits, provider_usage, usage_commands
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
@@ -86,8 +86,12 @@ _CONTROL: Final[dict[type, _Verb]] = {
     do.Credit: account_commands.credit,
     do.Disburse: account_commands.disburse,
     do.ProveStorage: account_commands.prove_storage,
-    do.HoldWallet: account_commands.hold_wallet,
-    do.LiftHold: account_commands.lift_hold,
+    do.HoldWallet: hold_commands.hold_wallet,
+    do.PauseUntil: hold_commands.pause_until,
+    do.EndHold: hold_commands.end_hold,
+    do.LiftHold: hold_commands.lift_hold,
+    do.LimitDay: hold_commands.limit_day,
+    do.LiftLimit: hold_commands.lift_limit,
     do.OrderWallet: account_commands.order_wallet,
     do.ContinueWithNext: account_commands.continue_with_next,
     do.Freeze: account_commands.freeze,

@@ -5,8 +5,8 @@ Nine of ten commits report usage that the account pays for in full, and then res
 function does all of it in about half the time (ADR 36), so it repeats what the rules and ``apply_effects`` say.
 
 A function returns None with nothing changed for everything that is less plain: repetitions, overruns, the last
-octets, holds, uncapped accounts, a change of the account. Then the rules decide. ``test_ordinary_commits`` gives
-both ways the same commands and compares outcomes, effects and states.
+octets, holds, day limits, uncapped accounts, a change of the account. Then the rules decide.
+``test_ordinary_commits`` gives both ways the same commands and compares outcomes, effects and states.
 """
 
 from heapq import heappush
@@ -49,6 +49,8 @@ def book(
     held = reservation.reserved
     account = work.state.accounts[reservation.account_id]
     available = account.available + held - used
+    if account.wallet_id in work.state.day_limits:
+        return None
     if account.uncapped or account.status is not AccountStatus.OPEN or available < 0 or not (used or held):
         return None
     if ask is not None:

@@ -14,7 +14,15 @@ import msgspec
 
 from kswifi.ledger.commands import HoldReason, OutcomeCode
 
-Hold: TypeAlias = Literal["paused", "exhausted", "paused+exhausted"]
+Hold: TypeAlias = Literal[
+    "paused",
+    "exhausted",
+    "limited",
+    "paused+exhausted",
+    "paused+limited",
+    "exhausted+limited",
+    "paused+exhausted+limited",
+]
 """The set of reasons for which a wallet is held, as one text.
 
 A snapshot keeps the text. Older snapshots have at most one reason; they can still be read.
@@ -24,7 +32,11 @@ _REASONS: Final[dict[Hold | None, frozenset[HoldReason]]] = {
     None: frozenset(),
     "paused": frozenset({"paused"}),
     "exhausted": frozenset({"exhausted"}),
+    "limited": frozenset({"limited"}),
     "paused+exhausted": frozenset({"paused", "exhausted"}),
+    "paused+limited": frozenset({"paused", "limited"}),
+    "exhausted+limited": frozenset({"exhausted", "limited"}),
+    "paused+exhausted+limited": frozenset({"paused", "exhausted", "limited"}),
 }
 _HOLDS: Final = {reasons: hold for hold, reasons in _REASONS.items()}
 
@@ -105,6 +117,16 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     """Open reservations."""
     unbooked: int = 0
     """Octets that were used and that no account could be found for."""
+
+
+class DayLimit(msgspec.Struct, gc=False, array_like=True):
+    """The most octets that a wallet spends in each day. ``used`` and ``lifted`` are of the day at ``day_at``."""
+
+    wallet_id: str
+    octets: int
+    day_at: int
+    used: int = 0
+    lifted: bool = False
 
 
 class Reservation(msgspec.Struct, gc=False, array_like=True):
@@ -200,8 +222,10 @@ class LedgerState:
     __slots__ = (
         "accounts",
         "answers",
+        "day_limits",
         "exhausted_since",
         "forgettable",
+        "hold_ends",
         "imsis",
         "reservations",
         "retention",
@@ -219,6 +243,10 @@ class LedgerState:
         self.imsis: dict[str, str] = {}
         self.exhausted_since: dict[str, int] = {}
         """The beginning of the hold of each wallet that is held for exhaustion."""
+        self.hold_ends: dict[tuple[str, HoldReason], int] = {}
+        """The end of each hold that has one, by wallet and reason."""
+        self.day_limits: dict[str, DayLimit] = {}
+        """The day limit of each wallet that has one."""
         self.forgettable: list[tuple[int, bool, str]] = []
         """A heap of (forget_at, whether it is a reservation, reservation id or command id)."""
         self.supervised: list[tuple[int, str]] = []

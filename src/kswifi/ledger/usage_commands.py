@@ -19,6 +19,7 @@ from kswifi.ledger.commands import (
     Reserve,
 )
 from kswifi.ledger.grants import RESERVATIONS_PER_WALLET, account_for_late, grant, is_final, is_shared
+from kswifi.ledger.hold_commands import hold_if_reached
 from kswifi.ledger.state import Account, AccountStatus, Reservation, key_within, reasons_of
 
 
@@ -177,6 +178,8 @@ def _book(
     work.emit(fx.Committed(reservation.reservation_id, account.account_id, committed, held, first, work.at, note))
     if used > committed:
         work.emit(fx.Overran(reservation.reservation_id, account.account_id, used - committed, work.at))
+    if committed:
+        hold_if_reached(work, account.wallet_id)
     if account.status is not AccountStatus.OPEN:
         work.lapse(account, 0 if account.uncapped else rest)
         return committed, 0, False

@@ -27,6 +27,10 @@ def verify(state: LedgerState) -> list[str]:
         found += _of_account(state, account, reserved[account.account_id], holders[account.account_id])
     for wallet in state.wallets.values():
         found += _of_wallet(state, wallet)
+    for wallet_id, reason in state.hold_ends:
+        held = state.wallets.get(wallet_id)
+        if held is None or reason not in reasons_of(held.hold):
+            found.append(f"wallet {wallet_id}: has an end of a hold for {reason}, and no such hold")
     return found
 
 
@@ -63,6 +67,9 @@ def _of_wallet(state: LedgerState, wallet: Wallet) -> Iterator[str]:
     name = f"wallet {wallet.wallet_id}"
     if wallet.wallet_id in state.exhausted_since and "exhausted" not in reasons_of(wallet.hold):
         yield f"{name}: has a beginning of exhaustion and is not held for it"
+    limit = state.day_limits.get(wallet.wallet_id)
+    if limit is not None and (limit.wallet_id != wallet.wallet_id or limit.used < 0):
+        yield f"{name}: its day limit is another wallet's, or counts {limit.used}"
     if state.imsis.get(wallet.imsi) != wallet.wallet_id:
         yield f"{name}: its IMSI leads elsewhere"
     if len(set(wallet.account_ids)) != len(wallet.account_ids):

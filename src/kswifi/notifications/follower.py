@@ -44,7 +44,7 @@ from kswifi.people.standing_order_store import STANDING_ORDER_CHANGED
 from kswifi.people.store import GIFT_CHANGED
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionState
-from kswifi.sessions.store import BALANCE_CHANGED, STATE_CHANGED, find_session
+from kswifi.sessions.store import BALANCE_CHANGED, LIMIT_REACHED, STATE_CHANGED, find_session
 
 PUSH: Final = "push_message"
 END_ALERT: Final = "tell_of_the_end"
@@ -62,6 +62,8 @@ PEOPLE_ALERTS: Final = {
 MOVE_ASKED: Final = "move_asked"
 SESSION_DUE: Final = "session_due"
 """The alert of a standing order: the next session can be ordered on WiFi."""
+LIMIT_ALERT: Final = "limit_reached"
+"""The alert of a line that the limit of its day has stopped."""
 
 _NAME: Final = "alerts"
 _ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
@@ -201,7 +203,7 @@ def _decide(connection: Connection, event: DomainEvent, text_at_end: bool) -> No
     if event.kind == SECURITY_EVENT:
         _alert_of_security(connection, event)
     payload: Mapping[str, Any] = event.payload
-    if event.kind in (GIFT_CHANGED, MOVE_CHANGED, STANDING_ORDER_CHANGED):
+    if event.kind in (LIMIT_REACHED, GIFT_CHANGED, MOVE_CHANGED, STANDING_ORDER_CHANGED):
         _alert_of_people(connection, event)
         return
     if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
@@ -283,7 +285,7 @@ def _alert_of_security(connection: Connection, event: DomainEvent) -> None:
 
 
 def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
-    """Send an alert of a gift, of a due session, or of a move that was asked for, to all devices of its owner.
+    """Send an alert of a gift, a due session, a reached limit or a move that was asked for, to its owner's devices.
 
     The alert of a move is always sent: an owner who did not ask for it has a day to cancel it.
     """
@@ -291,6 +293,12 @@ def _alert_of_people(connection: Connection, event: DomainEvent) -> None:
     if event.kind == MOVE_CHANGED:
         what = MOVE_ASKED if payload["state"] == MoveState.WAITING and payload["confirmed_by"] is None else None
         name, valid_until = payload["move_id"], payload["due_at"]
+    elif event.kind == LIMIT_REACHED:
+        if not wishes_of(connection, event.user_id).usage:
+            return
+        # One message a day: the instant at which the line comes back names the day.
+        what, valid_until = LIMIT_ALERT, None
+        name = f"{payload['esim_id']}:{payload['back_at']}"
     elif event.kind == STANDING_ORDER_CHANGED:
         if not payload["due"] or not wishes_of(connection, event.user_id).usage:
             return

@@ -1,4 +1,4 @@
-"""The errors of gifts, shares, moves, standing orders and statements."""
+"""The errors of gifts, shares, moves, standing orders, statements and limits of lines."""
 
 from kswifi.kernel.errors import Refusal
 
@@ -62,3 +62,12 @@ WIFI_NOT_CERTAIN = Refusal(
 )
 NO_STATEMENT = Refusal("no_statement", "The month has not begun, or its use is not kept any more.", status=404)
 STATEMENT_TOO_LONG = Refusal("statement_too_long", "The month has more hours of use than a file holds.", status=409)
+LIMIT_NOT_OFFERED = Refusal(
+    "limit_not_offered",
+    "The line or its network cannot stop and come back by itself, or the operator does not allow it.",
+    status=409,
+)
+LIMIT_TOO_SMALL = Refusal("limit_too_small", "The operator allows no limit of a day as small.", status=409)
+PAUSE_TOO_LONG = Refusal(
+    "pause_too_long", "The pause would end in the past, or later than the operator allows.", status=409
+)

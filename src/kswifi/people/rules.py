@@ -1,4 +1,4 @@
-"""The limits of gifts and of standing orders: values that the operator sets."""
+"""The limits of gifts, of standing orders and of people's own limits: values that the operator sets."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,3 +50,20 @@ class StandingOrderRules:
     largest_days: int = 7
     ignored_limit: int = 3
     ignored_after: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRules:
+    """What people may set on their lines.
+
+    Attributes:
+        enabled: limits of days and pauses with an end are allowed.
+        control_only_access: the network gives a stopped line control-only access, without which neither is offered.
+        least_octets: the smallest limit of a day.
+        longest_pause: the longest pause with an end.
+    """
+
+    enabled: bool = True
+    control_only_access: bool = True
+    least_octets: int = 10_000_000
+    longest_pause: timedelta = timedelta(days=31)

@@ -1,4 +1,4 @@
-"""The tables of transfers between InternetSessions, of moves to a new eSIM, and of standing orders."""
+"""The tables of transfers between InternetSessions, moves to a new eSIM, standing orders and limits of lines."""
 
 from typing import Final
 
@@ -79,3 +79,18 @@ standing_order: Final = Table(
     Index(None, "state", "standing_order_id"),
 )
 """Wishes for a next session, at most one for each user. An ended one stays until its user makes a new one."""
+
+line_limit: Final = Table(
+    "line_limit",
+    metadata,
+    Column("esim_id", UuidText, ForeignKey("esim.esim_id"), primary_key=True),
+    # NULL: the owner removed the limit.
+    Column("daily_octets", ExactInteger),
+    # An instant at which a day begins, in Unix seconds, and its second of the day in UTC.
+    Column("day_at", ExactInteger, nullable=False),
+    Column("day_second", Integer, nullable=False, index=True),
+    # Each counts the requests, whose commands to the ledger have these numbers.
+    Column("wish", Integer, nullable=False),
+    Column("lifts", Integer, nullable=False),
+)
+"""The limit of a line's days, as its owner wished last; the ledger keeps and enforces it."""

@@ -37,6 +37,7 @@ SCREENS: Final = (
     "standing",
     "usage",
     "line",
+    "limits",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
 

@@ -45,6 +45,8 @@ _OF_STATES: Final = frozenset(
         fx.Revoked,
         fx.WalletHeld,
         fx.HoldLifted,
+        fx.HeldUntil,
+        fx.HoldEnded,
         fx.Frozen,
         fx.Ordered,
         fx.ContinueWithNextSet,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.jobs import PROFILE_SETTLED
-from kswifi.esim.lines.service import card_of, find_esim
+from kswifi.esim.lines.service import card_of, find_esim, note_pause_ended
 from kswifi.esim.model import ESim, LineKind, LineSettings, ProfileState
 from kswifi.esim.ports import ProfileDelivery, StorageProof
 from kswifi.free_data.service import FreeData
@@ -24,6 +24,7 @@ from kswifi.ledger.commands import (
     ContinueWithNext,
     Credit,
     Disburse,
+    EndHold,
     Expire,
     Freeze,
     HoldWallet,
@@ -32,6 +33,7 @@ from kswifi.ledger.commands import (
     OrderWallet,
     Outcome,
     OutcomeCode,
+    PauseUntil,
     ProveStorage,
     Revoke,
 )
@@ -120,6 +122,7 @@ class SessionHandlers:
             jobs.FREEZE: self.freeze,
             jobs.CUT_OFF: self.cut_off,
             jobs.ARRANGE: self.arrange,
+            jobs.END_HOLD: self.end_hold,
             PROFILE_SETTLED: self.settle_profile,
         }
 
@@ -374,13 +377,29 @@ class SessionHandlers:
                 chosen = usable[0]
             command: Command
             command_id = f"line:{esim.esim_id}:{esim.wish}"
-            if esim.wants_pause:
+            if esim.wants_pause and esim.pause_ends_at is not None:
+                command = PauseUntil(command_id, esim.esim_id, unix_seconds(esim.pause_ends_at))
+            elif esim.wants_pause:
                 command = HoldWallet(command_id, esim.esim_id, "paused")
             else:
                 command = LiftHold(command_id, esim.esim_id, chosen)
             outcome = await self._command(command)
         if isinstance(outcome, Unknown):
             return outcome
+        ends_at = esim.pause_ends_at
+        if outcome.code is OutcomeCode.EXPIRED and ends_at is not None:
+            await self._database.write(lambda connection: note_pause_ended(connection, esim.esim_id, ends_at))
+            return Done()
+        return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def end_hold(self, entry: Entry) -> JobResult:
+        """End the hold of a line for a reason, if it still has this end; other reasons stay."""
+        esim_id, reason, ends_at = entry.payload["esim_id"], entry.payload["reason"], entry.payload["ends_at"]
+        outcome = await self._command(EndHold(f"end-hold:{esim_id}:{reason}:{ends_at}", esim_id, reason, ends_at))
+        if isinstance(outcome, Unknown):
+            return outcome
+        if outcome.code is OutcomeCode.NOT_DUE:
+            return Unknown("the ledger's clock is not there yet")
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
 
     async def freeze(self, entry: Entry) -> JobResult:

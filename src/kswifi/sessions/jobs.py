@@ -1,10 +1,12 @@
 """The outbox entries of sessions: their kinds, keys and payloads, used by those who add and handle them."""
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
 
 from kswifi.database.engine import transaction_instant
+from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.ids import uuid7
 from kswifi.outbox.service import enqueue
 from kswifi.sessions.model import InternetSession
@@ -19,6 +21,7 @@ LINE: Final = "line.apply_wish"
 FREEZE: Final = "line.freeze"
 CUT_OFF: Final = "line.cut_off"
 ARRANGE: Final = "line.arrange"
+END_HOLD: Final = "line.end_hold"
 
 
 def ask_to_prepare(connection: Connection, session: InternetSession) -> None:
@@ -67,6 +70,17 @@ def ask_to_revoke(connection: Connection, session: InternetSession, reason: str)
 def ask_for_line(connection: Connection, esim_id: str, wish: int) -> None:
     """Request that the ledger applies the owner's newest choice: line on, or paused."""
     enqueue(connection, kind=LINE, key=f"{LINE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
+
+
+def ask_to_end_hold(connection: Connection, esim_id: str, reason: str, ends_at: datetime) -> None:
+    """Request that the ledger ends the hold of a line for a reason, at the end that this hold has."""
+    enqueue(
+        connection,
+        kind=END_HOLD,
+        key=f"{END_HOLD}:{esim_id}:{reason}:{unix_seconds(ends_at)}",
+        payload={"esim_id": esim_id, "reason": reason, "ends_at": unix_seconds(ends_at)},
+        run_at=ends_at,
+    )
 
 
 def ask_to_arrange(connection: Connection, esim_id: str, wish: int) -> None:

@@ -3,6 +3,8 @@
 The ledger owns the state of a line. A change is written here as a wish and carried to the ledger by the outbox.
 """
 
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
@@ -90,8 +92,18 @@ def _transfer(connection: Connection, session_id: str, esim_id: str) -> Internet
     return session
 
 
-def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
-    """Request line on or pause, as ``activate_stored_session`` and ``pause``, within the caller's step."""
+def switch_line(
+    connection: Connection,
+    esim_id: str,
+    *,
+    pause: bool,
+    session_id: str | None = None,
+    pause_ends_at: datetime | None = None,
+) -> ESim:
+    """Request line on or pause, as ``activate_stored_session`` and ``pause``, within the caller's step.
+
+    A pause ends by itself at ``pause_ends_at``, if that is named.
+    """
     esim = find_esim(connection, esim_id)
     sessions = sessions_on(connection, esim.esim_id)
     usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
@@ -108,7 +120,7 @@ def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id
     chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
     if chooses:
         slots.change_line(connection, esim.esim_id, chosen_session_id=session_id)
-    wish = wish_for(connection, esim, pause=pause, anew=chooses)
+    wish = wish_for(connection, esim, pause=pause, pause_ends_at=pause_ends_at, anew=chooses)
     if wish is not None:
         jobs.ask_for_line(connection, esim.esim_id, wish)
     return find_esim(connection, esim.esim_id)

@@ -1,6 +1,7 @@
 """What the ledger's effects mean for the states of sessions and lines, in the caller's transaction."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 
@@ -9,17 +10,18 @@ from sqlalchemy import Connection
 
 from kswifi.database.engine import after_commit
 from kswifi.esim.errors import UnknownEsimError
-from kswifi.esim.lines.service import find_esim, set_frozen, set_hold
+from kswifi.esim.lines.service import find_esim, note_pause_ended, set_frozen, set_hold
 from kswifi.esim.model import Hold
-from kswifi.kernel.clock import from_unix_seconds
+from kswifi.kernel.clock import from_unix_seconds, unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
 from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
+from kswifi.sessions.jobs import ask_to_end_hold
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.service_wish import project_service
-from kswifi.sessions.store import LINE_CHANGED, find_session, sessions_on
+from kswifi.sessions.store import LIMIT_REACHED, LINE_CHANGED, find_session, sessions_on
 from kswifi.sessions.transitions import move_session, start_usage
 
 _log = structlog.get_logger(__name__)
@@ -66,6 +68,14 @@ def _apply_to_line(connection: Connection, effect: fx.Effect) -> None:
     match effect:
         case fx.WalletHeld(wallet_id=wallet, reason=reason):
             _hold(connection, wallet, _shown_hold(connection, wallet, Hold(reason)), SessionEvent.HELD)
+        case fx.HeldUntil(wallet_id=wallet, reason=reason, ends_at=ends_at):
+            _hold(connection, wallet, _shown_hold(connection, wallet, Hold(reason)), SessionEvent.HELD)
+            _note_end(connection, wallet, Hold(reason), from_unix_seconds(ends_at))
+        case fx.HoldEnded(wallet_id=wallet, reason=reason, ends_at=ends_at, left=left):
+            if Hold(reason) is Hold.PAUSED:
+                note_pause_ended(connection, wallet, from_unix_seconds(ends_at))
+            held = most_telling(Hold(it) for it in left)
+            _hold(connection, wallet, held, SessionEvent.LIFTED if held is None else SessionEvent.HELD)
         case fx.HoldLifted(wallet_id=wallet, account_id=chosen):
             _hold(connection, wallet, None, SessionEvent.LIFTED)
             if chosen is not None:
@@ -140,12 +150,29 @@ def _freeze(connection: Connection, wallet_id: str, frozen: bool) -> None:
 
 
 def _shown_hold(connection: Connection, wallet_id: str, hold: Hold) -> Hold:
-    """Return the reason to show for a line on hold: of a pause and an exhaustion, the exhaustion."""
+    """Return the reason to show for a line that is on hold for one more reason."""
     try:
         esim = find_esim(connection, wallet_id)
     except UnknownEsimError:
         return hold  # ``_hold`` logs it
-    return esim.hold if esim.hold is Hold.EXHAUSTED else hold
+    return most_telling(it for it in (esim.hold, hold) if it is not None) or hold
+
+
+def most_telling(holds: Iterable[Hold]) -> Hold | None:
+    """Return the reason to show of some: an exhaustion before a limit, a limit before a pause; None of none."""
+    return max(holds, key=list(Hold).index, default=None)
+
+
+def _note_end(connection: Connection, wallet_id: str, reason: Hold, ends_at: datetime) -> None:
+    """Ask for the end of a hold at its end; publish to the line's owner that a limit has stopped the line."""
+    try:
+        esim = find_esim(connection, wallet_id)
+    except UnknownEsimError:
+        return  # ``_hold`` logged it
+    ask_to_end_hold(connection, wallet_id, str(reason), ends_at)
+    if reason is Hold.LIMITED:
+        payload = {"esim_id": wallet_id, "hold": esim.hold and str(esim.hold), "back_at": unix_seconds(ends_at)}
+        publish(connection, user_id=esim.user_id, kind=LIMIT_REACHED, payload=payload)
 
 
 def _put_first(connection: Connection, wallet_id: str, session_id: str) -> None:

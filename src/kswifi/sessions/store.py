@@ -35,6 +35,8 @@ from kswifi.sessions.sql import internet_session, session_balance, session_packa
 STATE_CHANGED = "session_state_changed"
 BALANCE_CHANGED = "session_balance_changed"
 LINE_CHANGED = "line_changed"
+LIMIT_REACHED = "line_limit_reached"
+"""The event that the limit of the day has stopped a line, with the instant at which it comes back by itself."""
 
 _FURTHEST = tuple(SessionState)
 _t = internet_session.c

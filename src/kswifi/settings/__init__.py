@@ -35,6 +35,7 @@ from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.fraud import FraudSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.gifts import GiftSettings
+from kswifi.settings.line_limits import LineLimitSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
@@ -72,6 +73,7 @@ class Settings(
     FraudSettings,
     FreeDataSettings,
     GiftSettings,
+    LineLimitSettings,
     PhoneSettings,
     ProvisioningSettings,
     StandingOrderSettings,
@@ -379,6 +381,12 @@ class Settings(
     def rehearses_supply(self) -> bool:
         """True if resold mode has no data provider and rehearses with one of its own, on this machine."""
         return self.mode == "resold" and not self.data_providers
+
+    @property
+    def gives_control_only_access(self) -> bool:
+        """True if the network gives a stopped line control-only access: our gateway, or such a core."""
+        restricts = bool(self.control_only_peers) or self.final_unit_action == "restrict_access"
+        return self.mode == "embedded" or (self.mode == "own-core" and restricts)
 
     @property
     def people_rules(self) -> GiftRules:

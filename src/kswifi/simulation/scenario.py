@@ -9,6 +9,7 @@ from typing import Final
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import RequestedAction
 from kswifi.ledger import commands as do
+from kswifi.ledger.limits import DAY_SECONDS
 from kswifi.ledger.verify import verify
 from kswifi.simulation.cores import Bearer, Core
 from kswifi.simulation.errors import PowerLostError, SimulationFailedError
@@ -292,13 +293,15 @@ class Scenario:
         line = chance.randrange(_LINES + 1)
         wallet, accounts = f"wallet{line}", self._accounts[line]
         match chance.choice(
-            ("top-up", "top-up", "pause", "freeze", "revoke", "transfer", "next", "report", "report")
+            ("top-up", "top-up", "pause", "limit", "freeze", "revoke", "transfer", "next", "report", "report")
         ):
             case "top-up":
                 self._top_up(line)
             case "pause":
                 self._command(do.HoldWallet, wallet, chance.choice(("paused", "paused", "exhausted")))
                 self.world.after(chance.uniform(1, 6), partial(self._command, do.LiftHold, wallet))
+            case "limit":
+                self._limit(wallet)
             case "freeze":
                 self._command(do.Freeze, wallet, True)
                 self.world.after(chance.uniform(1, 6), partial(self._command, do.Freeze, wallet, False))
@@ -312,6 +315,22 @@ class Scenario:
                 self._transfers.begin(giver, receiver, chance.randint(1, _MEGABYTE))
             case _:
                 self._command(do.ContinueWithNext, wallet, chance.random() < 0.5)
+
+    def _limit(self, wallet: str) -> None:
+        """Pause a line for some seconds, or limit its day, of which a new one may begin soon."""
+        chance, now = self.world.random, int(self.world.now().timestamp())
+        if chance.random() < 0.5:
+            ends_at = now + chance.randint(1, 6)
+            self._command(do.PauseUntil, wallet, ends_at)
+            self.world.after(ends_at - now + 1, partial(self._command, do.EndHold, wallet, "paused", ends_at))
+            return
+        day_at = now - DAY_SECONDS + chance.choice((3, DAY_SECONDS))
+        self._command(do.LimitDay, wallet, chance.randint(1, 5 * _MEGABYTE), day_at)
+        ends = (
+            partial(self._command, do.LiftLimit, wallet),
+            partial(self._command, do.LimitDay, wallet, None, day_at),
+        )
+        self.world.after(chance.uniform(1, 8), chance.choice(ends))
 
     def _report_usage(self, account: str) -> None:
         """Report a provider's counter, which may repeat itself or go back."""

@@ -158,3 +158,60 @@ def test_a_background_sync_orders_what_is_due_and_the_app_downloads_it(kswifi: K
         kswifi.lab("/phone/line", {"on": False})
         kswifi.lab("/phone/wifi", {"on": True})
         app.open("home").sees("Stored sessions", seconds=40)
+
+
+@pytest.mark.soak
+def test_a_line_stops_at_the_limit_of_its_owner_and_pauses_until_an_instant(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    wrong: list[str] = []
+    with device(browser, kswifi.origin, **SMALL) as app:
+        app.open().register()
+        app.store()
+        app.open("limits").heading("Pause and daily limit")
+        app.button("100 MB")
+        app.button("Save the limit")
+        app.sees("0 B of 100 MB used today")
+        wrong += check_screen(app.page, "54-limits", "own")
+        app.page.wait_for_timeout(2000)  # the ledger takes the limit
+        kswifi.lab("/phone/line", {"on": True})
+        kswifi.lab("/phone/wifi", {"on": False})
+        kswifi.spend(150_000_000)
+        app.sees("Your own limit stopped the line.", seconds=40)
+        app.page.evaluate("document.querySelectorAll('.toast .iconbtn').forEach((close) => close.click())")
+        wrong += check_screen(app.page, "55-limit-reached", "own")
+        assert app.left_octets() == 900_000_000
+        app.open("home").sees("Your own limit for today is reached")
+        app.link("Pause and daily limit")
+        app.heading("Pause and daily limit")
+        app.button("Lift it for today")
+        app.sees("The limit is lifted until the day ends.")
+        app.button("Until morning")
+        app.button("Pause It")
+        app.sees(re.compile("^Paused until"))
+        app.button("Continue Session")
+        expect(app.page.get_by_text(re.compile("^Paused until"))).to_have_count(0, timeout=20_000)
+    assert "\n".join(wrong) == ""
+
+
+@pytest.mark.soak
+def test_a_part_of_a_session_is_shared_with_another_esim_of_the_same_account(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    with device(browser, kswifi.origin, **SMALL) as app:
+        app.open().register()
+        app.store("3GB")
+        app.page.evaluate(
+            """() => new Promise((resolve) => { indexedDB.open("kswifi").onsuccess = (opened) => {
+            const store = opened.target.result.transaction("kv", "readwrite").objectStore("kv");
+            store.put(true, "new_esim").onsuccess = () => { opened.target.result.close(); resolve(); }; }; })"""
+        )
+        app.open("home").heading("Your internet")
+        app.store("1GB")
+        app.open("gifts").heading("Gifts")
+        app.link(re.compile("^Give some away 3 GB"))
+        app.page.get_by_role("button", name=re.compile("^My eSIM")).click()
+        app.button("Move it to that eSIM")
+        app.heading("Session ready for activation")
+        app.open("gifts").sees("To another eSIM of yours. It is there.")
+        app.sees("1.5 GB left")

@@ -105,6 +105,8 @@ async def test_a_session_is_due_when_little_is_left_and_is_ordered_once(road: Ro
     order = await looked(road)
     assert (order.due_number, order.due_since) == (1, road.clock.now())
     assert (await looked(road)).due_number == 1
+    counts = await road.database.read(store.count_standing_orders)
+    assert (counts.by_state, counts.due) == ({"on": 1}, 1)
     assert await sessions(road) == 1  # nothing is reserved before a phone asks
     made = await carry_out(road, by=BACKGROUND)
     assert (await carry_out(road)).session_id == made.session_id

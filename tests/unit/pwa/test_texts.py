@@ -66,7 +66,7 @@ NOT_FOR_THE_APP = {
     "gateway_not_listed",
     # answers to the desk about a dispute
     "dispute_answered_already", "unknown_dispute",
-    # answers to data providers
+    # answers to data providers and to USSD gateways
     "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "unknown_ussd",
 }  # fmt: skip
 OTHER_DOORS = ((desk, "/api/v1/desk"),)

@@ -17,6 +17,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.payments.rules import PassRules
 from kswifi.people.gifts import GiftService
 from kswifi.people.job_handlers import TransferHandlers
+from kswifi.people.line_limits import LineLimitService
 from kswifi.people.moves import Movers, MoveService
 from kswifi.people.returns import return_due
 from kswifi.people.standing_order_watch import StandingOrderWatch
@@ -63,8 +64,13 @@ async def open_sessions(context: Context) -> Part:
         database, context.need(Catalogue), downloads, free_data, context.settings.standing_order_rules()
     )
     watch = StandingOrderWatch(database, downloads, standing_orders)
-    context.offer(gifts, MoveService(), standing_orders)
-    handlers = {**_session_handlers(context, transfers).handlers(), **transfers.handlers()}
+    line_limits = _line_limits(context)
+    context.offer(gifts, MoveService(), standing_orders, line_limits)
+    handlers = {
+        **_session_handlers(context, transfers).handlers(),
+        **transfers.handlers(),
+        **line_limits.handlers(),
+    }
     loops = [Loop("projector", projector.run, projector.stop), Loop("moves", movers.run, movers.stop)]
     if (external := context.find(ExternalSmdp)) is not None:
         # A slow SM-DP+ of others must hold up no other job.
@@ -78,8 +84,20 @@ async def open_sessions(context: Context) -> Part:
             "free_data_tranches": lambda: release_waiting(database, free_data.rules),
             "transfers": lambda: return_due(database),
             "standing_orders": watch.look,
+            "line_limits": line_limits.follow_days,
         },
         loops=loops,
+    )
+
+
+def _line_limits(context: Context) -> LineLimitService:
+    settings, ledger = context.settings, context.need(LedgerClient)
+    return LineLimitService(
+        context.database,
+        context.need(AnnouncingLedger),
+        lambda: ledger.state,
+        settings.zone,
+        settings.limit_rules(control_only_access=settings.gives_control_only_access),
     )
 
 

@@ -52,6 +52,7 @@ _COLUMNS = (
     esim.c.freeze_wish,
     esim.c.replaced_by,
     esim.c.kind,
+    esim.c.pause_ends_at,
 )
 _OF_USER = PagedQuery(
     select(*_COLUMNS).where(esim.c.user_id == bindparam("wanted_user")), esim.c.esim_id, newest_first=True
@@ -255,16 +256,31 @@ def wish_to_freeze(connection: Connection, line: ESim, *, freeze: bool) -> int |
     return wish
 
 
-def wish_for(connection: Connection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
+def wish_for(
+    connection: Connection,
+    line: ESim,
+    *,
+    pause: bool,
+    pause_ends_at: datetime | None = None,
+    anew: bool = False,
+) -> int | None:
     """Store whether the owner wants the line paused; return the number of the wish, None if nothing changes.
 
     With ``anew`` the wish gets a new number in any case, because something that belongs to it has changed.
     """
-    if not anew and line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
+    same = line.wants_pause == pause and line.pause_ends_at == pause_ends_at
+    if not anew and same and line.hold is not Hold.EXHAUSTED:
         return None
     wish = line.wish + 1
-    connection.execute(update(esim).where(esim.c.esim_id == line.esim_id).values(wants_pause=pause, wish=wish))
+    values = {"wants_pause": pause, "pause_ends_at": pause_ends_at, "wish": wish}
+    connection.execute(update(esim).where(esim.c.esim_id == line.esim_id).values(**values))
     return wish
+
+
+def note_pause_ended(connection: Connection, esim_id: str, ended_at: datetime) -> None:
+    """Store that a pause ended at its end, unless the owner has wished for something else since."""
+    ended = (esim.c.esim_id == esim_id, esim.c.wants_pause.is_(True), esim.c.pause_ends_at == ended_at)
+    connection.execute(update(esim).where(*ended).values(wants_pause=False, pause_ends_at=None))
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> ESim:
@@ -287,6 +303,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         freeze_wish=row.freeze_wish,
         replaced_by=row.replaced_by,
         kind=LineKind(row.kind),
+        pause_ends_at=row.pause_ends_at,
     )
 
 

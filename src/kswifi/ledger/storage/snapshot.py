@@ -6,7 +6,7 @@ proves that the journal lost records. While the ledger runs, a separate process 
 
 File format: 8 octets of magic with the version; blocks, each with a 4-octet length and MessagePack; an empty block;
 32 octets of BLAKE2b over everything before. The first block is the head. The others are lists of wallets, accounts,
-reservations, answers and beginnings of exhaustion, as (kind, list).
+reservations, answers, beginnings of exhaustion, ends of holds and day limits, as (kind, list).
 """
 
 import heapq
@@ -22,9 +22,18 @@ from typing import BinaryIO, Final, TypeAlias, TypeVar
 import msgspec
 
 from kswifi.ledger.answers import unpack
-from kswifi.ledger.commands import NO_ACCOUNT
+from kswifi.ledger.commands import NO_ACCOUNT, HoldReason
 from kswifi.ledger.errors import LedgerDamagedError
-from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Retention, Wallet, reasons_of
+from kswifi.ledger.state import (
+    Account,
+    AccountStatus,
+    DayLimit,
+    LedgerState,
+    Reservation,
+    Retention,
+    Wallet,
+    reasons_of,
+)
 from kswifi.ledger.storage.journal import Head
 from kswifi.ledger.storage.sqlite_journal import synchronise_directory
 
@@ -63,7 +72,19 @@ class _Exhaustions(msgspec.Struct, array_like=True, tag=5):
     items: list[tuple[str, int]]
 
 
-_Block: TypeAlias = _Wallets | _Accounts | _Reservations | _Kept | _Exhaustions
+class _HoldEnds(msgspec.Struct, array_like=True, tag=6):
+    """The ends of holds, as (wallet, reason, instant). Older snapshots have no such block."""
+
+    items: list[tuple[str, HoldReason, int]]
+
+
+class _DayLimits(msgspec.Struct, array_like=True, tag=7):
+    """Older snapshots have no such block."""
+
+    items: list[DayLimit]
+
+
+_Block: TypeAlias = _Wallets | _Accounts | _Reservations | _Kept | _Exhaustions | _HoldEnds | _DayLimits
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(Head).decode
@@ -173,6 +194,10 @@ def _blocks(state: LedgerState, head: Head) -> Iterator[bytes]:
         yield _encode(_Kept(answers))
     for exhaustions in _chunks(state.exhausted_since.items()):
         yield _encode(_Exhaustions(exhaustions))
+    for ends in _chunks((*key, ends_at) for key, ends_at in state.hold_ends.items()):
+        yield _encode(_HoldEnds(ends))
+    for limits in _chunks(state.day_limits.values()):
+        yield _encode(_DayLimits(limits))
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
@@ -237,6 +262,18 @@ def _take(state: LedgerState, block: _Block) -> None:
             state.reservations[reservation.reservation_id] = reservation
     elif isinstance(block, _Kept):
         state.answers.update(block.items)
+    else:
+        _take_holds(state, block)
+
+
+def _take_holds(state: LedgerState, block: _Exhaustions | _HoldEnds | _DayLimits) -> None:
+    if isinstance(block, _HoldEnds):
+        for wallet_id, reason, ends_at in block.items:
+            state.hold_ends[state.wallets[wallet_id].wallet_id, reason] = ends_at
+    elif isinstance(block, _DayLimits):
+        for limit in block.items:
+            limit.wallet_id = state.wallets[limit.wallet_id].wallet_id
+            state.day_limits[limit.wallet_id] = limit
     else:
         for wallet_id, since in block.items:
             state.exhausted_since[state.wallets[wallet_id].wallet_id] = since

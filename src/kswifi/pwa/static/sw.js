@@ -85,7 +85,7 @@ function size(octets, unlimited) {
 }
 
 /** The screens of alerts that are about no session and not about the sign-in. @type {Record<string, string>} */
-const PLACES = { move_asked: "move", session_due: "standing" };
+const PLACES = { move_asked: "move", session_due: "standing", limit_reached: "limits" };
 
 /** Show an alert that came while no page was open. The server sends figures; the app has stored the texts. @param {any} told */
 async function say(told) {

@@ -31,6 +31,7 @@ from kswifi.listeners.http_server import HttpServer
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.people.gifts import GiftService
+from kswifi.people.line_limits import LineLimitService
 from kswifi.people.moves import MoveService
 from kswifi.people.standing_orders import StandingOrderService
 from kswifi.people.statements import Statements
@@ -113,6 +114,7 @@ def _services(context: Context) -> Services:
             gifts=context.need(GiftService),
             moves=context.need(MoveService),
             standing_orders=context.need(StandingOrderService),
+            line_limits=context.need(LineLimitService),
             use=MyUse(database, settings.zone, settings.cdr_retention_days),
             statements=Statements(database, settings.zone, settings.cdr_retention_days, settings.operator_name),
             manager=context.need(ESIMSessionManager),

@@ -30,7 +30,7 @@ export function alertsOf(before, after, at = now()) {
   return found;
 }
 
-const ALERTS = "share ends finished security gift_received gift_claimed gift_returned move_asked session_due".split(" ");
+const ALERTS = "share ends finished security gift_received gift_claimed gift_returned move_asked session_due limit_reached".split(" ");
 // Store the texts of alerts in the user's language for the service worker, which shows messages while no page is open.
 effect(() => {
   if (!account.value) return; // signing out deletes the texts; signing in stores them again

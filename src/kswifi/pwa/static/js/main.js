@@ -35,6 +35,8 @@ const TAB_OF = {
   move: "settings",
   standing: "settings",
   usage: "settings",
+  limits: "home",
+  line: "home",
   device: "help",
   venues: "help",
 };

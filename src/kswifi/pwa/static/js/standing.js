@@ -90,4 +90,10 @@ export async function look() {
   }
 }
 
-effect(() => void (connection.value === "wifi" && look()));
+let before = "";
+effect(() => {
+  const how = connection.value;
+  if (how === before) return;
+  before = how;
+  if (how === "wifi") look();
+});

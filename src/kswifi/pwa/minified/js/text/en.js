@@ -1,4 +1,4 @@
-/*cf4c1db6c63398e039abf086f68eed6b1dc9a58e021f4a88e3baf69429134636*/
+/*4a991a5f046208bfcd58870b32579468631d2d2d91a9ec029fbe94bd08263a3b*/
 var e=`
 back Back
 cancel Cancel
@@ -409,6 +409,7 @@ gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back
 move_asked Somebody asked to move your eSIM. Was it you?
 session_due Your next {size} is ready: tap on WiFi
+limit_reached Your own limit for today is reached
 security Your sign-in changed, or a new device signed in. Was it you?
 
 update.
@@ -559,6 +560,10 @@ offline What works offline?
 offline.text Your sessions, what is left, how to switch the line on, this help. What you ask for is sent later.
 several Can I keep several sessions?
 several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and whether the next one follows by itself.
+gift Can I give data to somebody?
+gift.text Yes: open a stored session and choose Give some away. Send the link; who claims it stores it on an eSIM.
+auto Can my next session come by itself?
+auto.text Yes, on WiFi: under You, Download by itself.
 pass How do I buy the pass?
 pass.text Choose Unlimited, see what it gives, and pay at the checkout.
 alerts Am I told before it runs out?
@@ -591,6 +596,9 @@ title My use
 
 standing.
 title Download by itself
+
+limits.
+title Pause and daily limit
 
 gifts.
 title Gifts

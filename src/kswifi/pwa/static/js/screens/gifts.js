@@ -3,8 +3,9 @@ import { change, newKey, Problem, read, readAll } from "../api.js";
 import * as db from "../db.js";
 import { formatOctets, lastDay, when } from "../format.js";
 import { add, t } from "../i18n.js";
+import { SessionManager } from "../road.js";
 import { useEffect, useRef, useState } from "../state.js";
-import { asked, isEnded, isStored, preferences, reachable, say, sessionOf, sessions, words } from "../store.js";
+import { asked, isEnded, isStored, isUnderWay, preferences, reachable, refresh, say, sessionOf, sessions, words } from "../store.js";
 import * as texts from "../text/gifts.js";
 import { CopyButton, Heading, html, Icon, Note } from "../ui.js";
 
@@ -116,6 +117,15 @@ function useGifts() {
   return { list: list ?? [], take };
 }
 
+/** Begin to download what was shared onto the other eSIM. @param {string} esim_id */
+async function downloadThere(esim_id) {
+  await refresh();
+  const next = sessions.peek().find((it) => it.esim_id === esim_id && isUnderWay(it));
+  if (!next) return;
+  await SessionManager.resumeDownload(next.session_id);
+  SessionManager.showDownloadProgress(next.session_id);
+}
+
 /** Choose how much, and for whom. @param {{one: InternetSession, made: (next: Gift) => void}} props */
 function Give({ one, made }) {
   const [most, setMost] = useState(one.left_octets ?? 0);
@@ -152,7 +162,9 @@ function Give({ one, made }) {
     try {
       const gift = await change("/api/v1/gifts", body, { key: sent.current.key });
       sent.current = { what: "", key: "" };
-      return made(gift);
+      made(gift);
+      if (line) await downloadThere(line);
+      return;
     } catch (error) {
       if (error instanceof Problem && !error.passing) sent.current = { what: "", key: "" };
       if (error instanceof Problem && error.code === "gift_too_large") setMost(error.facts.available_octets ?? 0);

@@ -3,26 +3,10 @@ import { useState } from "../state.js";
 import { Support } from "../support.js";
 import { Heading, html, Icon } from "../ui.js";
 
-const TOPICS = [
-  "what",
-  "download",
-  "activate",
-  "phone",
-  "install",
-  "ate",
-  "metered",
-  "end",
-  "pause",
-  "offline",
-  "several",
-  "pass",
-  "alerts",
-  "lost",
-  "portal",
-  "passkey",
-  "trust",
-  "data",
-];
+const TOPICS =
+  "what download activate phone install ate metered end pause offline several gift auto pass alerts lost portal passkey trust data".split(
+    " ",
+  );
 
 /** The answers are part of the app's texts, so that they can be searched without a network. */
 export default function Help() {

@@ -21,4 +21,5 @@ export const SCREENS = {
   standing: () => import("./standing.js"),
   usage: () => import("./usage.js"),
   line: () => import("./line.js"),
+  limits: () => import("./limits.js"),
 };

@@ -43,11 +43,18 @@ function Finished({ one }) {
   `;
 }
 
-/** Lead to giving some of it away, and to moving it to a new phone. @param {{one: InternetSession}} props */
+/** Lead to giving some of it away, to limits, and to moving it to a new phone; or to the line of a data provider. */
+/** @param {{one: InternetSession}} props */
 const Further = ({ one }) => html`<div class="list">
-  ${isProvided(one) && html`<${Row} icon="line" to=${`line/${one.session_id}`} name=${t("line.title")} />`}
-  ${!isProvided(one) && one.left_octets && html`<${Row} icon="wifi" to=${`gifts/${one.session_id}`} name=${t("gifts.give")} />`}
-  <${Row} icon="phone" to=${`move/${one.esim_id}`} name=${t("new_esim.title")} />
+  ${
+    isProvided(one)
+      ? html`<${Row} icon="line" to=${`line/${one.session_id}`} name=${t("line.title")} />`
+      : html`
+        ${one.left_octets && html`<${Row} icon="wifi" to=${`gifts/${one.session_id}`} name=${t("gifts.give")} />`}
+        <${Row} icon="pause" to=${`limits/${one.esim_id}`} name=${t("limits.title")} />
+        <${Row} icon="phone" to=${`move/${one.esim_id}`} name=${t("new_esim.title")} />
+      `
+  }
 </div>`;
 
 /** @param {{id: string}} props */

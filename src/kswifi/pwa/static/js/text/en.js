@@ -410,6 +410,7 @@ export default `
     gift_returned Your gift of {size} came back
     move_asked Somebody asked to move your eSIM. Was it you?
     session_due Your next {size} is ready: tap on WiFi
+    limit_reached Your own limit for today is reached
     security Your sign-in changed, or a new device signed in. Was it you?
 
   update.
@@ -560,6 +561,10 @@ export default `
     offline.text Your sessions, what is left, how to switch the line on, this help. What you ask for is sent later.
     several Can I keep several sessions?
     several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and whether the next one follows by itself.
+    gift Can I give data to somebody?
+    gift.text Yes: open a stored session and choose Give some away. Send the link; who claims it stores it on an eSIM.
+    auto Can my next session come by itself?
+    auto.text Yes, on WiFi: under You, Download by itself.
     pass How do I buy the pass?
     pass.text Choose Unlimited, see what it gives, and pay at the checkout.
     alerts Am I told before it runs out?
@@ -592,6 +597,9 @@ export default `
 
   standing.
     title Download by itself
+
+  limits.
+    title Pause and daily limit
 
   gifts.
     title Gifts

@@ -409,6 +409,7 @@ export default `
     gift_returned Your gift of {size} don come back to you
     move_asked Person wan move your eSIM. Na you?
     session_due Your next {size} ready: tap for WiFi
+    limit_reached Limit wey you set for today don reach
     security Your account sign-in change, or new device don sign in. Na you?
 
   update.
@@ -559,6 +560,10 @@ export default `
     offline.text To see your sessions and wetin remain, with how old the news be; to check signature; the steps to on the line; this help. Wetin you ask for, we go keep am send later.
     several I fit keep plenty sessions?
     several.text Yes, reach eight for one eSIM. For eSIM you go change dem order, and choose whether the next one go follow by itself. We go update the eSIM for WiFi.
+    gift I fit give person data?
+    gift.text Yes: open session wey you store, choose Give person some. Send the link; who collect am go store am for eSIM.
+    auto My next session fit come by itself?
+    auto.text Yes, for WiFi: for You, Download by itself.
     pass How I go buy the pass?
     pass.text Choose No limit, see wetin e get, pay for the checkout. Receipt dey there.
     alerts Una go tell me before e finish?
@@ -591,6 +596,9 @@ export default `
 
   standing.
     title Download by itself
+
+  limits.
+    title Pause and daily limit
 
   gifts.
     title Gifts
