@@ -29,6 +29,7 @@ from kswifi.cli.desk.lines import lines_app
 from kswifi.cli.desk.sessions import sessions_app
 from kswifi.cli.desk.staff import staff_app
 from kswifi.cli.inspect import ledger_app, package_app
+from kswifi.cli.keys import keys_app
 from kswifi.cli.lab import lab_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
@@ -58,6 +59,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(package_app, name="package")
+app.add_typer(keys_app, name="keys")
 app.add_typer(pki_app, name="pki")
 app.add_typer(operators_app, name="operators")
 app.add_typer(delivery_app, name="delivery")
