@@ -5,7 +5,7 @@
 KSWIFI := .venv/bin/kswifi
 RUN := .venv/bin
 # Most tests wait for a server or a browser: four processes keep two cores busy. Long tests come first.
-AT_ONCE := -n 4 --dist loadgroup --no-loadscope-reorder
+AT_ONCE := -n 4 --dist loadscope --no-loadscope-reorder
 
 help:
 	@echo 'make up      start KSWiFi here (server and lab), until Ctrl-C'

@@ -1,15 +1,22 @@
 """What holds for every test: asynchronous tests run on asyncio, each in an event loop of its own."""
 
 import os
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import postgresql
 
-TESTS: Final = Path(__file__).parent
+SHARED: Final = {
+    "e2e/test_access.py": "one system",
+    "e2e/test_packages.py": "one system",
+    "e2e/test_standing_order.py": "one system",
+    "e2e/test_packet_kills.py": "packets",
+    "e2e/test_damage.py": "damage",
+}
+"""The files of long tests that share a server. Each other long test is by itself."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,12 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--steps-twice", action="store_true", help="run every step of the database twice")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests run in one process, and leave out those about SQLite's file on PostgreSQL."""
-    for item in items:
-        if (group := _group_of(item.path.relative_to(TESTS))) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(group))
+    """Leave out the tests of SQLite's own file where the databases of the tests are on PostgreSQL."""
     if not postgresql.WANTED:
         return
     left_out = [item for item in items if item.get_closest_marker("sqlite")]
@@ -38,15 +41,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
 
 
-def _group_of(path: Path) -> str | None:
-    """Return the tests that run in the same process as those of this file; None for each test by itself.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Distribute the tests by what they share. (The marks of pytest-xdist 3.8 have no effect with pytest 9.2.)"""
+    return _BySharedServer(config, log)
 
-    What a file shares, a server or a card, is started once for it. All browser tests share a KSWiFi, so that they
-    are in two processes. Tests of e2e and simulation are long and share nothing.
-    """
-    if path.parts[0] == "browser":
-        return f"browser-{sum(path.name.encode()) % 2}"
-    return None if path.parts[0] in ("e2e", "simulation") else str(path)
+
+class _BySharedServer(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Runs tests that share a server, a browser or a card in one process, so that it is started once for them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0].removeprefix("tests/")
+        if path.startswith("browser/"):  # they share one KSWiFi: two processes, and two of it
+            return f"browser-{sum(path.encode()) % 2}"
+        if path in SHARED:
+            return SHARED[path]
+        return nodeid if path.startswith(("e2e/", "simulation/")) else path
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,6 @@ from kswifi.lab.stream import stream_sha256
 from tests.support.cards import EID, RogueCard, iccid, profile_package
 from tests.support.system import WholeSystem
 
-pytestmark = pytest.mark.xdist_group("e2e-shared")
-
 
 def content(system: WholeSystem) -> tuple[str, int]:
     parts = urlsplit(system.children["lab"].ready["content"])

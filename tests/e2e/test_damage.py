@@ -19,8 +19,6 @@ from kswifi.ledger import inspect as ledger
 from kswifi.sessions.signing import fresh_signing_key_pem
 from tests.support.system import WholeSystem, running_system, whole_system
 
-pytestmark = pytest.mark.xdist_group("e2e-damage")
-
 
 @dataclass(frozen=True)
 class Used:

@@ -31,7 +31,6 @@ from kswifi.session_package.codec import MAGIC
 from tests.support.cards import profile_package
 from tests.support.system import PASSWORD, WholeSystem, new_identifier
 
-pytestmark = pytest.mark.xdist_group("e2e-shared")
 SEED = int(os.environ.get("TEST_SEED", "20261123"))
 
 

@@ -6,7 +6,6 @@ from kswifi.kernel.numbers import Iccid
 from kswifi.lab.demo.road import Road
 from tests.support.system import PASSWORD, WholeSystem, new_identifier
 
-pytestmark = pytest.mark.xdist_group("e2e-packets")
 AT = "/api/v1/esims/{}/packets"
 
 

@@ -10,7 +10,7 @@ import pytest
 from kswifi.lab.demo.road import Road
 from tests.support.system import WholeSystem
 
-pytestmark = [pytest.mark.xdist_group("e2e-shared"), pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 PATH = "/api/v1/standing-order"
 DUE_SECONDS = 60

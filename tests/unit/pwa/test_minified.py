@@ -38,7 +38,6 @@ def test_a_source_newer_than_its_minified_file_is_sent_instead(tmp_path: Path) -
     assert sent["/app/js/api.js"].content == load_assets().by_url["/app/js/api.js"].content
 
 
-@pytest.mark.xdist_group("node")
 def test_the_committed_files_are_esbuilds_output_for_the_sources() -> None:
     need_node_modules()
     made = minify()
@@ -51,7 +50,6 @@ def test_the_committed_files_are_esbuilds_output_for_the_sources() -> None:
     assert [name for name in made if made[name] != kept[name]] == [], "run make app"
 
 
-@pytest.mark.xdist_group("node")
 def test_indentation_within_templates_is_removed_and_spaces_are_kept(tmp_path: Path) -> None:
     need_node_modules()
     (tmp_path / "a.js").write_text(
