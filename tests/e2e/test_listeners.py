@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
@@ -24,9 +25,17 @@ def reaches(port: int, address: str) -> bool:
         return False
 
 
+ONLY: Final = {"127.0.0.1": "AF_INET6", "::1": "AF_INET"}
+"""The address family that a machine with only this kind of address does not have."""
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_a_session_is_spent_on_every_kind_of_loopback(tmp_path: Path, host: str) -> None:
-    with running_system(tmp_path, host=host) as system, system.stored("day-1mb") as road:
+    """On a machine with IPv4 alone, with IPv6 alone, and with both."""
+    alter = {name: ("without_family", ONLY[host]) for name in ("server", "lab") if host in ONLY}
+    settings = {f"{name}_host": host for name in ("metrics", "console") if host in ONLY}
+    running = running_system(tmp_path, alter=alter, host=host, **settings)
+    with running as system, system.stored("day-1mb") as road:
         lab = system.children["lab"].ready
         assert httpx2.get(f"{lab['content']}/", trust_env=False).status_code == 200
         phone = httpx2.get(f"{lab['control']}/phone", headers={"X-KSWiFi-Lab": "1"}, trust_env=False)

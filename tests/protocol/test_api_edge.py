@@ -26,6 +26,7 @@ ELSEWHERE = {
     "database_newer",
     "unsupported_database",
     "session_signing_key_damaged",
+    "too_many_signing_keys",
     "projection_overtaken",  # caught by the projector itself
     "payload_too_large",  # a defect of ours
     "unbalanced_entry",

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from kswifi.database.errors import DatabaseFullError
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.messages.s6a import (
     AuthenticationInformationAnswer,
@@ -36,6 +37,8 @@ class FakeAuthenticationCentre:
             raise RuntimeError("a fault of ours")
         if imsi == "refused":
             raise KswifiError("the card's resynchronization is refused")
+        if imsi == "full":
+            raise DatabaseFullError("the disk is full")
         raise UnknownSubscriberError("nobody")
 
 
@@ -65,6 +68,7 @@ async def test_vectors_and_refusals(tmp_path: Path) -> None:
         for imsi, experimental, result in (
             ("001010000000009", True, 5001),
             ("refused", False, 5012),
+            ("full", True, 4181),  # TS 29.272, 7.4.4.1: the core may ask again
             ("broken", False, 5012),
         ):
             answer = AuthenticationInformationAnswer.decode(await client.ask(request(imsi)))
@@ -82,5 +86,5 @@ async def test_vectors_and_refusals(tmp_path: Path) -> None:
             of_its_command = read_message(octets).has(d.AUTH_SESSION_STATE)
             assert of_its_command is (result >= 5000)
             assert read_message(octets).has(d.VENDOR_SPECIFIC_APPLICATION_ID) is of_its_command
-        assert len(centre.asked) == 4
+        assert len(centre.asked) == 5
         await client.close()

@@ -12,8 +12,10 @@ from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger import model
-from kswifi.ledger.commands import Command, Credit, OpenWallet, Outcome, OutcomeCode, ProveStorage
+from kswifi.ledger.command_context import Work
+from kswifi.ledger.commands import Ask, Command, Credit, OpenWallet, Outcome, OutcomeCode, ProveStorage
 from kswifi.ledger.errors import LedgerBusyError
+from kswifi.ledger.ordinary_commits import book
 from kswifi.ledger.state import LedgerState
 from tests.support.clocks import ManualClock
 
@@ -46,6 +48,24 @@ class MemoryLedger:
             self.busy_after -= 1
         outcome, _ = model.apply(self.state, command, unix_seconds(self._clock.now()))
         self._waiting.append((done, outcome))
+
+    def commit_ordinary(
+        self,
+        reservation_id: str,
+        command_id: str,
+        used_octets: int,
+        ask: Ask | None,
+        note: str,
+        done: Callable[[Outcome], None],
+    ) -> bool:
+        reservation = self.state.reservations.get(reservation_id)
+        if reservation is None or self.busy_after is not None:
+            return False
+        work = Work(self.state, unix_seconds(self._clock.now()))
+        outcome = book(work, reservation, command_id, used_octets, ask, note)
+        if outcome is not None:
+            self._waiting.append((done, outcome))
+        return outcome is not None
 
     def flush(self) -> None:
         while self._waiting:

@@ -7,6 +7,7 @@ another clock, a journal that dies in the middle of a write, an internet that is
 """
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
@@ -87,6 +88,26 @@ def later_clock(days: float) -> None:
     from kswifi.kernel.clock import AheadClock
 
     vars(server)["server_clock"] = lambda *_: AheadClock(timedelta(days=days))
+
+
+def without_family(name: str) -> None:
+    """Let the process live on a machine without this address family: "AF_INET" or "AF_INET6"."""
+    missing = getattr(socket, name)
+
+    class OtherFamilies(socket.socket):
+        def __init__(  # the names are those of the standard library
+            self,
+            family: int = -1,
+            type: int = -1,  # noqa: A002
+            proto: int = -1,
+            fileno: int | None = None,
+        ) -> None:
+            asked = socket.AF_INET if family == -1 else family
+            if fileno is None and asked == missing:
+                raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+            super().__init__(family, type, proto, fileno)
+
+    vars(socket)["socket"] = OtherFamilies
 
 
 def resolve_here(name: str) -> None:

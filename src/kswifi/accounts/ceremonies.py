@@ -2,37 +2,28 @@
 
 Accounts of people and of staff share this code. Each has purposes of its own, so a challenge of one is not accepted
 by the other.
+
+The webauthn library is imported by the first ceremony: with the certificate formats of all authenticators it costs
+about 60 ms of CPU, and many servers start without one for a long time.
 """
 
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, options_to_json_dict
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
-from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from kswifi.accounts.errors import PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
 from kswifi.accounts.model import ChallengePurpose, PasskeyOptions
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.sql import passkey_challenge
 from kswifi.database.engine import Database, transaction_instant
+
+if TYPE_CHECKING:
+    from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 CHALLENGE_OCTETS: Final = 32
 CHALLENGE_LIFETIME: Final = timedelta(minutes=5)
@@ -73,6 +64,9 @@ class Ceremonies:
         self, purpose: ChallengePurpose, user_id: str, name: str, known: Sequence[bytes]
     ) -> PasskeyOptions:
         """Return the options for a browser to make a passkey; ``known`` are the user's credential ids."""
+        from webauthn import generate_registration_options  # noqa: PLC0415 - lazily, see above
+        from webauthn.helpers import options_to_json_dict, structs  # noqa: PLC0415
+
         party = self.require_party()
         challenge = self._random_bytes(CHALLENGE_OCTETS)
         options = generate_registration_options(
@@ -81,21 +75,24 @@ class Ceremonies:
             user_name=name,
             user_id=UUID(user_id).bytes,  # the user handle contains no personal data (WebAuthn, 14.6.1)
             challenge=challenge,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement.REQUIRED,
+            authenticator_selection=structs.AuthenticatorSelectionCriteria(
+                resident_key=structs.ResidentKeyRequirement.REQUIRED,
+                user_verification=structs.UserVerificationRequirement.REQUIRED,
             ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known],
+            exclude_credentials=[structs.PublicKeyCredentialDescriptor(id=one) for one in known],
         )
         challenge_id = await self._note(challenge, purpose, user_id, name)
         return PasskeyOptions(challenge_id, options_to_json_dict(options))
 
     async def request_options(self, purpose: ChallengePurpose) -> PasskeyOptions:
         """Return the options for a browser to sign in with any discoverable passkey of the relying party."""
+        from webauthn import generate_authentication_options  # noqa: PLC0415 - lazily, see above
+        from webauthn.helpers import options_to_json_dict, structs  # noqa: PLC0415
+
         party = self.require_party()
         challenge = self._random_bytes(CHALLENGE_OCTETS)
         options = generate_authentication_options(
-            rp_id=party.rp_id, challenge=challenge, user_verification=UserVerificationRequirement.REQUIRED
+            rp_id=party.rp_id, challenge=challenge, user_verification=structs.UserVerificationRequirement.REQUIRED
         )
         challenge_id = await self._note(challenge, purpose, None, None)
         return PasskeyOptions(challenge_id, options_to_json_dict(options))
@@ -124,12 +121,15 @@ class Ceremonies:
 
     def verified_registration(
         self, challenge: Row[*tuple[Any, ...]], credential: Credential
-    ) -> VerifiedRegistration:
+    ) -> "VerifiedRegistration":
         """Return a new passkey that answers a challenge.
 
         Raises:
             PasskeyRefusedError: the answer is wrong, or the credential's id is too long.
         """
+        from webauthn import verify_registration_response  # noqa: PLC0415 - lazily, see above
+        from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
+
         party = self.require_party()
         try:
             made = verify_registration_response(
@@ -151,6 +151,8 @@ class Ceremonies:
         Raises:
             PasskeyRefusedError: it is not base64url.
         """
+        from webauthn.helpers import base64url_to_bytes  # noqa: PLC0415 - lazily, see above
+
         try:
             return base64url_to_bytes(str(credential.get("rawId", "")))
         except ValueError as error:
@@ -170,6 +172,10 @@ class Ceremonies:
         Raises:
             PasskeyRefusedError: the signature is wrong, or the user handle is that of another account.
         """
+        from webauthn import verify_authentication_response  # noqa: PLC0415 - lazily, see above
+        from webauthn.helpers import base64url_to_bytes  # noqa: PLC0415
+        from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
+
         party = self.require_party()
         try:
             # WebAuthn, 7.2, step 6: without a requested identifier, the authenticator must return the user handle.

@@ -8,11 +8,10 @@ biometric.
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from kswifi.accounts import model
 from kswifi.accounts.ceremonies import Ceremonies, Credential
@@ -40,6 +39,9 @@ from kswifi.database.engine import Database, transaction_instant
 from kswifi.database.pages import PagedQuery
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
+
+if TYPE_CHECKING:
+    from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 PASSKEYS_LIMIT: Final = 10
 PRUNE_LIMIT: Final = 500
@@ -217,7 +219,9 @@ class PasskeyService:
 
         return await self._database.write(change, alone=True)
 
-    def _insert(self, connection: Connection, user_id: str, made: VerifiedRegistration, name: str) -> PasskeyRecord:
+    def _insert(
+        self, connection: Connection, user_id: str, made: "VerifiedRegistration", name: str
+    ) -> PasskeyRecord:
         now: datetime = transaction_instant(connection)
         record = PasskeyRecord(str(uuid7(now)), name, now, None)
         values = {

@@ -19,6 +19,7 @@ from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.listeners.pool import ConnectionPool
 from kswifi.outbox.leases import release_leases
 from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
+from kswifi.sessions.signing_rotation import read_signing_key
 from kswifi.settings import Settings
 
 T = TypeVar("T")
@@ -99,8 +100,9 @@ async def open_context(
     """
     ballast = Ballast(installation.ballast, settings.ballast_octets)
     ballast.prepare()  # before anything is opened: a disk that is nearly full may have no room for that
-    signing_key = SessionSigningKey.from_pem(
-        installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem)
+    signing_key = read_signing_key(
+        installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem),
+        installation.retired_signing_keys,
     )
     vault_key = installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
     vault = SubscriberVault(vault_key)

@@ -12,6 +12,7 @@ from kswifi.charging.events import EventCharging
 from kswifi.charging.journal_notes import Bearer, ClosingCause, settling_note
 from kswifi.charging.late_requests import check_opener, settling_id, without_stale_grant
 from kswifi.charging.model import Access, ChargingSession
+from kswifi.charging.ordinary_reports import OrdinaryReport, OrdinaryReports
 from kswifi.charging.origin_states import OriginStates
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.re_auth import Notices
@@ -61,18 +62,30 @@ class ChargingService:
         self.counters = ChargingCounters()
         self._ledger = ledger
         self._clock = clock
+        self._changed: Changed = changed or (lambda _wallet_id: None)
         self._sessions = SessionRegistry()
         self.notices = Notices(self._sessions)
         self.notices.unknown_there = self._settle_if_lost
         self.origins = OriginStates(self._sessions)
         self._sharing = Sharing(ledger, policy, self._sessions, self.notices)
+        self.ordinary = OrdinaryReports(
+            ledger,
+            clock,
+            policy,
+            self._sessions,
+            self._sharing,
+            self.origins,
+            self.counters,
+            by_rules=self._finish_by_rules,
+            ended=self._end,
+            changed=self._changed,
+        )
         self._events = EventCharging(ledger, self._keep_stranded)
         self._late = LateOpening(ledger, policy, self._take_outcome, self._give_up)
         self.is_short_of_space: Callable[[], bool] = lambda: False
         """Whether the disk is nearly full: then usage is still booked, and nothing new begins."""
         self._waiting = 0
         """Requests whose commands wait for the ledger."""
-        self._changed: Changed = changed or (lambda _wallet_id: None)
 
     def handle(self, request: CreditControlRequest, answered: Answered, origin_state_id: int | None = None) -> None:
         """Charge one request; ``answered`` is called once, when all of it is durable.
@@ -136,8 +149,8 @@ class ChargingService:
 
     def _turn_away(self, request: CreditControlRequest, *, is_known: bool) -> None:
         """Refuse what can wait, while too many requests wait or the disk is nearly full."""
-        if self._waiting >= self.policy.max_waiting_before_initials:
-            raise DiameterError(ResultCode.TOO_BUSY, f"{self._waiting} requests wait")
+        if self.waiting >= self.policy.max_waiting_before_initials:
+            raise DiameterError(ResultCode.TOO_BUSY, f"{self.waiting} requests wait")
         if not is_known and begins_anew(request) and self.is_short_of_space():
             raise DiameterError(ResultCode.TOO_BUSY, "the disk of the server is full")
 
@@ -149,7 +162,7 @@ class ChargingService:
     @property
     def waiting(self) -> int:
         """The number of requests that wait for the ledger."""
-        return self._waiting
+        return self._waiting + self.ordinary.waiting
 
     def recover(self) -> int:
         """Rebuild the open ChargingSessions from the ledger; return how many.
@@ -249,6 +262,26 @@ class ChargingService:
         if not exchange.missing:
             self._waiting -= 1
             self._finish(exchange)
+
+    def _finish_by_rules(
+        self, report: OrdinaryReport, session: ChargingSession, now: float, began: float, outcome: Outcome
+    ) -> None:
+        """Finish a report that was booked the shorter way, and whose answer is not plain."""
+        request = report.request()
+        exchange = Exchange(
+            request=request,
+            answered=report.answer_by_rules,
+            bearer=Bearer.of(request, session.bearer.origin_state_id),
+            wallet_id=session.wallet_id,
+            steps=steps_of(request, self.policy, set()),
+            outcomes=[None],
+            missing=1,
+            arrived_at=now,
+            began=began,
+            octets_per_second=session.octets_per_second,
+        )
+        self._waiting += 1
+        self._take_outcome(exchange, 0, outcome)
 
     def _give_up(self, exchange: Exchange, answer: ChargingAnswer) -> None:
         """Refuse a request that is partly applied.

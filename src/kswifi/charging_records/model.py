@@ -124,31 +124,36 @@ class ChargingDataRecord:
                 it.overrun_octets += octets
         self.last_at = max(self.last_at, at)
 
-    def give_back(self, account_id: str, octets: int, at: int) -> None:
-        """Subtract refunded octets. A refund is a single event: without open reservations the record is closed."""
-        self.use(account_id, -octets, at)
-        if self.open_reservations <= 0:
-            self.closed_at, self.cause = at, str(ClosingCause.EVENT)
+    def report(self, account_id: str, octets: int, note: UsageNote, at: int) -> None:
+        """Add a usage report with its details: directions, seconds, location.
 
-    def say(self, account_id: str, note: UsageNote, at: int) -> None:
-        """Add the details of a usage report: directions, seconds, location.
-
-        A CC-Time longer than the whole session is an error of the core and is ignored.
+        A CC-Time longer than the whole session is an error of the core and is ignored. One pass, because nearly all
+        effects are reports.
         """
-        seconds = note.cc_time or 0
+        received, sent, seconds = note.input_octets or 0, note.output_octets or 0, note.cc_time or 0
         if seconds > at - self.opened_at + _REPORT_SLACK_SECONDS:
             seconds = 0
-        if note.input_octets or note.output_octets or seconds:
+        if octets or received or sent or seconds:
             hour = self._hour(account_id, at)
-            for it in (self, hour):
-                it.input_octets += note.input_octets or 0
-                it.output_octets += note.output_octets or 0
-                it.seconds += seconds
+            hour.octets += octets
+            hour.input_octets += received
+            hour.output_octets += sent
+            hour.seconds += seconds
+            self.octets += octets
+            self.input_octets += received
+            self.output_octets += sent
+            self.seconds += seconds
         if note.user_location is not None:
             self.last_user_location = note.user_location
         if note.rat_type is not None:
             self.last_rat_type = note.rat_type
         self.last_at = max(self.last_at, at)
+
+    def give_back(self, account_id: str, octets: int, at: int) -> None:
+        """Subtract refunded octets. A refund is a single event: without open reservations the record is closed."""
+        self.use(account_id, -octets, at)
+        if self.open_reservations <= 0:
+            self.closed_at, self.cause = at, str(ClosingCause.EVENT)
 
     def close(self, note: UsageNote, at: int, *, settled: bool) -> None:
         """Count one reservation less; with the last one, the record is closed."""
@@ -161,6 +166,7 @@ class ChargingDataRecord:
 
     def _hour(self, account_id: str, at: int) -> HourUsage:
         key = (at - at % HOUR_SECONDS, account_id)
-        if key not in self.hours:
-            self.hours[key] = HourUsage(*key)
-        return self.hours[key]
+        hour = self.hours.get(key)
+        if hour is None:
+            hour = self.hours[key] = HourUsage(*key)
+        return hour

@@ -99,7 +99,7 @@ class ChargingRecords:
         while effects < self._effects_at_once:
             read = self._ledger.read_effects(after_sequence, self._records_at_once)
             for sequence, of_record in read:
-                kept = tuple(it for it in of_record if isinstance(it, _PROJECTED))
+                kept = tuple([it for it in of_record if type(it) in _PROJECTED and not _says_nothing(it)])
                 window.append((sequence, kept))
                 effects += len(of_record)
             if len(read) < self._records_at_once:
@@ -124,7 +124,12 @@ _TOLD: Final = (
     fx.ReservationClosed,
     fx.ReservationForgotten,
 )
-_PROJECTED: Final = (*_TOLD, fx.Refunded, fx.Reported)
+_PROJECTED: Final = frozenset({*_TOLD, fx.Refunded, fx.Reported})
+
+
+def _says_nothing(effect: fx.Effect) -> bool:
+    """Return whether an effect changes no record: only the first grant of a reservation has a note."""
+    return isinstance(effect, fx.Reserved) and not effect.note
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,10 @@ def _project(
     forgotten: set[str] = set()
     for effect in told:
         session_id = sessions.get(effect.reservation_id)
+        # Nearly all effects are of this kind and need nothing else.
+        if isinstance(effect, fx.Committed) and session_id in records and effect.reservation_id not in forgotten:
+            records[session_id].report(effect.account_id, effect.octets, _usage(effect.note), effect.at)
+            continue
         if isinstance(effect, fx.ReservationForgotten):
             forgotten.add(effect.reservation_id)
         elif session_id is not None:
@@ -224,14 +233,12 @@ def _tell(record: ChargingDataRecord, effect: fx.Effect) -> None:
             if note:  # only the first Reserved or Admitted of a reservation has one
                 record.reserve(at)
         case fx.Committed(account_id=account, octets=octets, at=at, note=note):
-            if octets:
-                record.use(account, octets, at)
-            record.say(account, _usage(note), at)
+            record.report(account, octets, _usage(note), at)
         case fx.Overran(account_id=account, octets=octets, at=at):
             record.use(account, octets, at, overrun=True)
         case fx.Unbooked(octets=octets, at=at, note=note):
             record.use(UNBOOKED, octets, at, overrun=True)
-            record.say(UNBOOKED, _usage(note), at)
+            record.report(UNBOOKED, 0, _usage(note), at)
         case fx.ReservationClosed(settled=settled, at=at, note=note):
             record.close(_usage(note), at, settled=settled)
 

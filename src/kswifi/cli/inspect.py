@@ -146,14 +146,15 @@ def _keys(given: str | None) -> bytes:
         return httpx2.get(given, timeout=10).raise_for_status().content
     if given is not None:
         return Path(given).read_bytes()
-    own = _installation().session_signing_key
+    installation = _installation()
+    own = installation.session_signing_key
     if not own.exists():
         raise KEYS_NOT_FOUND(
             "name the server's public keys: --keys FILE, or --keys http://.../.well-known/jwks.json"
         )
-    from kswifi.sessions.signing import SessionSigningKey
+    from kswifi.sessions.signing_rotation import read_signing_key
 
-    return json.dumps(SessionSigningKey.from_pem(own.read_bytes()).jwks()).encode()
+    return json.dumps(read_signing_key(own.read_bytes(), installation.retired_signing_keys).jwks()).encode()
 
 
 def _show_package(file: Path, package: "VerifiedPackage") -> None:

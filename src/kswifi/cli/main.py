@@ -29,6 +29,7 @@ from kswifi.cli.desk.lines import lines_app
 from kswifi.cli.desk.sessions import sessions_app
 from kswifi.cli.desk.staff import staff_app
 from kswifi.cli.inspect import ledger_app, package_app
+from kswifi.cli.keys import keys_app
 from kswifi.cli.lab import lab_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
@@ -45,7 +46,7 @@ from kswifi.cli.provisioning.pki import pki_app
 from kswifi.cli.provisioning.profile import profile_app
 from kswifi.cli.provisioning.rsp import euicc_app, lpa_app
 from kswifi.cli.provisioning.subscribers import subscribers_app
-from kswifi.cli.running import run_async
+from kswifi.cli.running import importing_many, run_async
 from kswifi.cli.simulate import simulate
 from kswifi.kernel.errors import KswifiError
 
@@ -58,6 +59,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(package_app, name="package")
+app.add_typer(keys_app, name="keys")
 app.add_typer(pki_app, name="pki")
 app.add_typer(operators_app, name="operators")
 app.add_typer(delivery_app, name="delivery")
@@ -174,20 +176,23 @@ def serve(
     as_child: AsChild = False,
 ) -> None:
     """Run the server process only: API, charging, authentication centre, jobs; or one role of it."""
-    from kswifi.settings import load_settings
+    with importing_many():
+        from kswifi.settings import load_settings
 
     if role == "rsp":
         from kswifi.cli.provisioning.pki import rsp_options
 
         settings = load_settings(**({} if host is None else {"rsp_host": host}))
-        from kswifi.bootstrap.rsp import run_rsp
+        with importing_many():
+            from kswifi.bootstrap.rsp import run_rsp
 
         options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
         run_async(run_rsp(settings, options, ready(as_child, "SM-DP+"), end_of_input(as_child)))
         return
     if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
-    from kswifi.bootstrap.server import run_server
+    with importing_many():
+        from kswifi.bootstrap.server import run_server
 
     settings = load_settings()
     clock = demo_clock(settings, days_ahead) if days_ahead else None

@@ -41,6 +41,7 @@ class Installation:
         self._database_url = database_url
         self.keys_dir = data_dir / "keys"
         self.session_signing_key = self.keys_dir / "session-signing.pem"
+        self.retired_signing_keys = self.keys_dir / "session-signing-retired.json"
         self.subscriber_key = self.keys_dir / "subscriber-keys.bin"
         self.sandbox_key = self.keys_dir / "sandbox-gateway.key"
         self.rehearsal_provider_key = self.keys_dir / "rehearsal-provider.key"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseNewerError
@@ -24,7 +24,21 @@ async def migrate(database: Database) -> None:
     await database.write(lambda connection: _upgrade(connection, database.name), alone=True)
 
 
+def newest_revision() -> str:
+    """Return the revision of the newest migration, by the names of the files: each begins with its revision."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def _is_up_to_date(connection: Connection) -> bool:
+    """Return whether nothing is to be done, as at nearly every start, without Alembic."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    return connection.scalars(text("SELECT version_num FROM alembic_version")).all() == [newest_revision()]
+
+
 def _upgrade(connection: Connection, path: str) -> None:
+    if _is_up_to_date(connection):
+        return
     # Imported here, because importing Alembic (with Mako) takes longer than a small command takes to run.
     from alembic import command  # noqa: PLC0415 - lazily, see above
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415

@@ -61,6 +61,10 @@ EXPERIMENTAL_USER_UNKNOWN: Final = 5001
 """DIAMETER_ERROR_USER_UNKNOWN of S6a (TS 29.272, 7.4.3.1), an Experimental-Result-Code of 3GPP."""
 
 
+EXPERIMENTAL_AUTHENTICATION_DATA_UNAVAILABLE: Final = 4181
+"""DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE of S6a (TS 29.272, 7.4.4.1): a transient failure."""
+
+
 class DisconnectCause(IntEnum):
     """Disconnect-Cause (RFC 6733, 5.4.3)."""
 

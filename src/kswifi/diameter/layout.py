@@ -110,7 +110,10 @@ class Map:
 class Layout:
     """Reads messages of one kind. ``differing`` are the places that may differ; all other octets are compared."""
 
-    __slots__ = ("_build", "_unpack", "differing", "expected", "kind", "mask", "sample")
+    __slots__ = (
+        "_build", "_numbers", "differing", "differing_places", "expected", "kind", "mask", "request", "root",
+        "sample", "shape", "unpack",
+    )  # fmt: skip
 
     def __init__(self, taught: Map, differing: frozenset[int]) -> None:
         self.kind = taught.kind
@@ -123,15 +126,26 @@ class Layout:
                 mask[place.start : place.stop] = b"\xff" * (place.stop - place.start)
         self.mask = int.from_bytes(mask, "big")
         self.expected = int.from_bytes(taught.message, "big") & self.mask
-        self._unpack = _unpacker(places)
-        numbers = {place.start: number for number, place in enumerate(places, start=2)}
+        self.request: CreditControlRequest = taught.root.value
+        """The message that taught the layout."""
+        self.root = taught.root
+        self.differing_places = tuple(places)
+        self.shape: object = None
+        """What a quicker reader of these messages learnt of the layout and keeps here."""
+        self.unpack = _unpacker(places)
+        """Returns the identifiers and the values at the places that differ, before their conversion."""
+        self._numbers = {place.start: number for number, place in enumerate(places, start=2)}
         identifiers = {"hop_by_hop": 0, "end_to_end": 1}
-        self._build = _builder(taught.root, numbers, identifiers) or _constant(taught.root.value)
+        self._build = _builder(taught.root, self._numbers, identifiers) or _constant(taught.root.value)
 
     def read(self, message: bytes) -> CreditControlRequest:
         """Decode a message that fits; raises UnicodeDecodeError if a text is not UTF-8."""
-        request: CreditControlRequest = self._build(self._unpack(message))
+        request: CreditControlRequest = self._build(self.unpack(message))
         return request
+
+    def number_of(self, place: Place) -> int | None:
+        """Return which of the unpacked values is the one at a place; None if it is the same in all messages."""
+        return self._numbers.get(place.start)
 
 
 def _unpacker(places: list[Place]) -> Callable[[bytes], tuple[Any, ...]]:

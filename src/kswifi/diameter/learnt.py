@@ -5,6 +5,7 @@ layout; a value that turns out to differ later gets a place in it. A message tha
 so the result is always the same as that of the strict reader.
 """
 
+from contextlib import suppress
 from typing import Final
 
 from kswifi.diameter.layout import Layout, Map
@@ -31,17 +32,25 @@ class LearntReader:
         self.lessons = 0
         """How often a layout was learnt or changed."""
 
-    def read(self, message: bytes) -> CreditControlRequest:
-        """Decode the message; raises DiameterError as the strict reader does."""
+    def find(self, message: bytes) -> Layout | None:
+        """Return the layout that the message fits, or None."""
         known = self._by_length.get(len(message))
         if known is not None:
             number = int.from_bytes(message, "big")
             for layout in known:
                 if number & layout.mask == layout.expected:
-                    try:
-                        return layout.read(message)
-                    except UnicodeDecodeError:
-                        break
+                    return layout
+        return None
+
+    def read(self, message: bytes) -> CreditControlRequest:
+        """Decode the message; raises DiameterError as the strict reader does."""
+        return self.read_by(self.find(message), message)
+
+    def read_by(self, layout: Layout | None, message: bytes) -> CreditControlRequest:
+        """Decode the message as ``read`` does; ``layout`` is what ``find`` returned for it."""
+        if layout is not None:
+            with suppress(UnicodeDecodeError):
+                return layout.read(message)
         request = CreditControlRequest.decode(message)
         self._credit = min(self._credit + 1, _MAX_CREDIT)
         if self._credit >= _LESSON_COST and len(message) <= MAX_LEARNT_OCTETS:

@@ -7,7 +7,7 @@ from kswifi.data_directory.layout import Installation, installation_of
 from kswifi.doctor.data import check_backup, check_certificates, check_database, check_parts
 from kswifi.doctor.machine import check_disk, check_fsync, check_versions
 from kswifi.doctor.model import Finding, Verdict, exit_status
-from kswifi.doctor.running import check_peers, check_providers, check_server, look_at_server
+from kswifi.doctor.running import check_peers, check_providers, check_server, check_supply, look_at_server
 from kswifi.kernel.clock import Clock
 from kswifi.settings import Settings
 
@@ -30,6 +30,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
         check_certificates(settings, installation, now),
         check_peers(server, settings),
         check_providers(settings, now),
+        check_supply(server, settings),
     ]
     return found
 

@@ -1,5 +1,6 @@
 """Check the running server through its monitoring port, and the providers that the settings name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,10 @@ from kswifi.settings import Settings
 from kswifi.settings.listen import reachable
 
 ANSWER_SECONDS: Final = 5.0
+_CUT_OFF_SECONDS: Final = 4 * 3600
+"""The longest lag of a provider that is supported, three hours, and an hour."""
+_PENDING_SECONDS: Final = 3600
+_FEW_PURCHASES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ def check_server(server: RunningServer | None, settings: Settings) -> Finding:
 
 def check_peers(server: RunningServer | None, settings: Settings) -> Finding:
     """Judge whether a Diameter peer is connected; without one no session can be charged."""
+    if settings.mode == "resold":
+        return Finding("peers", Verdict.OK, "data providers charge: no Diameter peer is needed")
     if server is None:
         return Finding("peers", Verdict.WARNING, "unknown while the server does not answer")
     peers = int(server.metrics.get("kswifi_diameter_peers", 0))
@@ -86,3 +93,39 @@ def check_providers(settings: Settings, now: datetime) -> Finding:
         return Finding("providers", Verdict.WARNING, words)
     is_whole = settings.mode == "embedded" or (payments != "none" and not is_rehearsal)
     return Finding("providers", Verdict.OK if is_whole else Verdict.WARNING, words)
+
+
+def check_supply(server: RunningServer | None, settings: Settings) -> Finding:
+    """Judge what data providers deliver: cut-offs, purchases, stock and the prepaid balance."""
+    if settings.mode != "resold":
+        return Finding("supply", Verdict.OK, f"no data provider delivers here ({settings.mode})")
+    if server is None:
+        return Finding("supply", Verdict.WARNING, "unknown while the server does not answer")
+    wrong = [
+        words for name, is_wrong, words in _SUPPLY if name in server.metrics and is_wrong(server.metrics[name])
+    ]
+    if wrong:
+        return Finding("supply", Verdict.WARNING, "; ".join(wrong))
+    return Finding("supply", Verdict.OK, "cut-offs, purchases, stock and balance are in order")
+
+
+_SUPPLY: Final[tuple[tuple[str, Callable[[float], bool], str], ...]] = (
+    (
+        "kswifi_supply_unconfirmed_cut_off_seconds",
+        lambda seconds: seconds > _CUT_OFF_SECONDS,
+        "a cut-off is not confirmed for over four hours: the line may carry data",
+    ),
+    (
+        "kswifi_supply_pending_purchase_seconds",
+        lambda seconds: seconds > _PENDING_SECONDS,
+        "a purchase is open for over an hour: `kswifi providers orders`",
+    ),
+    ("kswifi_supply_need_a_person", bool, "orders or lines need a person: `kswifi providers orders`"),
+    ("kswifi_supply_offers_sold_out", bool, "offers are sold out: `kswifi providers map`"),
+    (
+        "kswifi_supply_purchases_left",
+        lambda purchases: purchases < _FEW_PURCHASES,
+        "the prepaid balance pays for less than ten bundles: `kswifi providers balance`",
+    ),
+)
+"""A metric, when its value is wrong, and what to do."""

@@ -35,7 +35,9 @@ from kswifi.ledger.batch import (
     nobody_waits,
     nothing_to_free,
 )
-from kswifi.ledger.commands import Admit, Command, Outcome, Reserve
+from kswifi.ledger.checks import ID_LIMIT
+from kswifi.ledger.command_context import Work
+from kswifi.ledger.commands import NOTE_LIMIT, OCTETS_LIMIT, Admit, Ask, Command, Outcome, Reserve
 from kswifi.ledger.effects import Answered, Effect
 from kswifi.ledger.errors import (
     LedgerBusyError,
@@ -44,6 +46,7 @@ from kswifi.ledger.errors import (
     LedgerFailedError,
     LedgerFullError,
 )
+from kswifi.ledger.ordinary_commits import book
 from kswifi.ledger.state import LedgerState, Retention
 from kswifi.ledger.storage.journal import Head, Journal, Record, effects_after, instant_of, next_record
 from kswifi.ledger.storage.pruning import prune_journal
@@ -201,14 +204,43 @@ class LedgerClient:
             self._newest_at = max(self._newest_at, unix_seconds(self._clock.now()))
             batch = self._gathering = Batch(self._newest_at)
         outcome = self._apply(state, batch, command)
-        batch.waiting.append((done, outcome))
-        self._waiting += 1
-        if len(batch.waiting) >= self._limits.batch_commands:
-            self._ready.append(batch)
-            self._gathering = None
-        if not self._scheduled:
-            self._scheduled = True
-            self._running_loop().call_soon(self._flush)
+        self._await(batch, done, outcome)
+
+    def commit_ordinary(
+        self, reservation_id: str, command_id: str, used_octets: int, ask: Ask | None, note: str, done: Done
+    ) -> bool:
+        """Apply a commit as ``submit`` does if it is ordinary (see ``ordinary_commits``), without its command.
+
+        Returns:
+            False with nothing changed if it is not ordinary, has a value that a command would refuse, or cannot be
+            taken now.
+        """
+        state = self._state
+        if state is None or self._writer is None or self._stalled:
+            return False
+        reservation = state.reservations.get(reservation_id)
+        if reservation is None or self._waiting >= self._limits.waiting_commands:
+            return False
+        if len(command_id) > ID_LIMIT or used_octets > OCTETS_LIMIT or len(note) > NOTE_LIMIT:
+            return False
+        batch = self._gathering
+        at = max(self._newest_at, unix_seconds(self._clock.now())) if batch is None else batch.at
+        if batch is None and state.forgettable and state.forgettable[0][0] <= at:
+            return False  # a batch begins with forgetting what is due
+        work = Work(state, at)
+        try:
+            outcome = book(work, reservation, command_id, used_octets, ask, note)
+        except Exception as error:  # noqa: BLE001 - memory may be half-changed: recover from the journal
+            self._fail(error)
+            return False
+        if outcome is None:
+            return False
+        if batch is None:
+            self._newest_at = at
+            batch = self._gathering = Batch(at)
+        batch.effects += work.effects
+        self._await(batch, done, outcome)
+        return True
 
     async def execute(self, command: Command) -> Outcome:
         """Apply a command and wait until it is durable.
@@ -323,6 +355,17 @@ class LedgerClient:
         if self._stalled:
             self._undurable.update(it.command_id for it in effects if isinstance(it, Answered))
         return outcome
+
+    def _await(self, batch: Batch, done: Done, outcome: Outcome) -> None:
+        """Deliver an outcome once its batch is durable."""
+        batch.waiting.append((done, outcome))
+        self._waiting += 1
+        if len(batch.waiting) >= self._limits.batch_commands:
+            self._ready.append(batch)
+            self._gathering = None
+        if not self._scheduled:
+            self._scheduled = True
+            self._running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         """Give ready batches to the writer, at most ``IN_FLIGHT`` at once; later commands join the next batch."""

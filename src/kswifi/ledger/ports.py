@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from kswifi.ledger.commands import Command, Outcome
+from kswifi.ledger.commands import Ask, Command, Outcome
 from kswifi.ledger.effects import Effect
 from kswifi.ledger.state import AccountView, ReservationView, WalletView
 
@@ -82,5 +82,21 @@ class Ledger(Protocol):
 
         Raises:
             LedgerBusyError: the queue is full, and the command was not applied.
+        """
+        ...
+
+    def commit_ordinary(
+        self,
+        reservation_id: str,
+        command_id: str,
+        used_octets: int,
+        ask: Ask | None,
+        note: str,
+        done: Callable[[Outcome], None],
+    ) -> bool:
+        """Apply a ``Commit`` that reserves anew, or closes without an ask, as ``submit`` does, if it is ordinary.
+
+        Returns:
+            False with nothing changed if it is not, or cannot be applied now: then ``submit`` decides.
         """
         ...

@@ -57,6 +57,7 @@ NOT_CANCELLABLE = Refusal("not_cancellable", "Octets have flowed, or it has ende
 SESSION_SIGNING_KEY_DAMAGED = Refusal(
     "session_signing_key_damaged", "The key file that signs packages and records cannot be used."
 )
+TOO_MANY_SIGNING_KEYS = Refusal("too_many_signing_keys", "Too many signing keys were retired lately.")
 TOO_MANY_DISPUTES = Refusal(
     "too_many_disputes", "There are as many disputes of one session as anybody can look into.", status=409
 )

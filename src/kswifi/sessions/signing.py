@@ -1,6 +1,7 @@
 """The installation's ES256 key, which signs session packages and session records."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives import serialization
@@ -14,14 +15,18 @@ from kswifi.sessions.errors import SESSION_SIGNING_KEY_DAMAGED
 class SessionSigningKey:
     """Signs packages and records; `/.well-known/jwks.json` serves the public key."""
 
-    def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, private_key: ec.EllipticCurvePrivateKey, retired: Sequence[ECKey] = ()) -> None:
+        """``retired`` are public keys that signed before; they are published after the key in use."""
         self._private_key: Final = private_key
         self.jwk: Final = ECKey.import_key(private_key)
         self.jwk.ensure_kid()  # the RFC 7638 thumbprint
-        self.public_keys: Final = KeySet([self.jwk])
+        others = [it for it in retired if it.thumbprint() != self.jwk.thumbprint()]
+        for it in others:
+            it.ensure_kid()
+        self.public_keys: Final = KeySet([self.jwk, *others])
 
     @classmethod
-    def from_pem(cls, pem: bytes) -> "SessionSigningKey":
+    def from_pem(cls, pem: bytes, retired: Sequence[ECKey] = ()) -> "SessionSigningKey":
         """Read the key file (PKCS #8, PEM).
 
         Raises:
@@ -33,7 +38,7 @@ class SessionSigningKey:
             raise SESSION_SIGNING_KEY_DAMAGED("the session signing key cannot be read") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise SESSION_SIGNING_KEY_DAMAGED("the session signing key is not a P-256 key")
-        return cls(key)
+        return cls(key, retired)
 
     @property
     def kid(self) -> str:
@@ -41,7 +46,7 @@ class SessionSigningKey:
         return self.jwk.thumbprint()
 
     def jwks(self) -> KeySetSerialization:
-        """Return the JWK Set to publish; it holds the public key only."""
+        """Return the JWK Set to publish; it holds public keys only."""
         return self.public_keys.as_dict(private=False, alg="ES256", use="sig")
 
     def sign_record(self, record: SessionRecord) -> bytes:

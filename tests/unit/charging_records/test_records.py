@@ -96,8 +96,10 @@ async def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path:
         assert (record.cause, record.termination_cause) == ("termination", 1)
         assert (record.octets, record.input_octets, record.output_octets) == (3_500_000, 800_000, 2_700_000)
         assert (record.seconds, record.overrun_octets, record.open_reservations) == (3660, 0, 0)
-        hours = [(hour.hour_at, hour.octets, hour.input_octets) for hour in record.hours.values()]
-        assert hours == [(HOUR, 2_000_000, 300_000), (HOUR + 3600, 1_500_000, 500_000)]
+        hours = [
+            (hour.hour_at, hour.octets, hour.input_octets, hour.output_octets) for hour in record.hours.values()
+        ]
+        assert hours == [(HOUR, 2_000_000, 300_000, 1_700_000), (HOUR + 3600, 1_500_000, 500_000, 1_000_000)]
         statement = (await statement_of(it.database, "gift")).hours.items
         assert [(hour.hour_at, hour.octets) for hour in statement] == [
             (HOUR, 2_000_000),

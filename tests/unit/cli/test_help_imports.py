@@ -1,4 +1,4 @@
-"""The command line lists its commands without importing what only their work needs."""
+"""What the help and the start of the server leave to the work that needs it."""
 
 import json
 import subprocess
@@ -38,3 +38,9 @@ def test_that_the_help_imports_nothing_that_only_commands_need() -> None:
     imported = set(json.loads(asked.stdout.splitlines()[-1]))
     assert "kswifi.cli.bench" in imported
     assert imported.isdisjoint(UNNEEDED), imported.intersection(UNNEEDED)
+
+
+def test_that_the_server_imports_no_library_of_rare_work() -> None:
+    code = "import json, sys, kswifi.bootstrap.server; print(json.dumps(sorted(sys.modules)))"
+    asked = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert {"alembic", "webauthn"}.isdisjoint(json.loads(asked.stdout))

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 import kswifi
 from kswifi.database.engine import Database, metadata, sqlite_url
 from kswifi.database.errors import DatabaseNewerError
-from kswifi.database.migrate import migrate
+from kswifi.database.migrate import MIGRATIONS, migrate, newest_revision
 from tests.support.databases import open_database
 
 pytestmark = pytest.mark.sqlite  # tests/contract/test_databases.py has what holds for both
@@ -44,6 +45,10 @@ def _shape(connection: Connection) -> dict[str, Any]:
         for table in inspector.get_table_names()
         if table not in ("alembic_version", "sqlite_sequence")
     }
+
+
+def test_the_newest_migration_is_known_by_its_file() -> None:
+    assert newest_revision() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 async def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from kswifi.database.migrate import migrate
 from kswifi.doctor.data import check_backup, check_certificates, check_database, check_parts, judge_jobs
 from kswifi.doctor.machine import check_disk, check_fsync
 from kswifi.doctor.model import Finding, Verdict, exit_status
-from kswifi.doctor.running import RunningServer, check_peers, check_providers, check_server, sums
+from kswifi.doctor.running import RunningServer, check_peers, check_providers, check_server, check_supply, sums
 from kswifi.kernel.clock import SystemClock
 from kswifi.outbox.sql import outbox_entry
 from kswifi.settings import PREFIX, load_settings
@@ -158,6 +158,28 @@ def test_the_running_server_is_read_from_its_metrics() -> None:
     assert check_peers(RunningServer(True, "", {}), settings).verdict is Verdict.WARNING
     assert check_server(RunningServer(False, "not ready: ledger", {}), settings).words == "not ready: ledger"
     assert check_server(None, settings).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [
+        ("unconfirmed_cut_off_seconds", 14_401, "not confirmed"),
+        ("pending_purchase_seconds", 3_601, "open for over an hour"),
+        ("need_a_person", 1, "need a person"),
+        ("offers_sold_out", 2, "sold out"),
+        ("purchases_left", 9, "balance"),
+        ("purchases_left", 10, None),
+        ("pending_purchase_seconds", 3_600, None),
+    ],
+)
+def test_what_data_providers_deliver_is_judged(metric: str, value: float, words: str | None) -> None:
+    settings = load_settings(mode="resold")
+    found = check_supply(RunningServer(True, "", {f"kswifi_supply_{metric}": value}), settings)
+    assert found.verdict is (Verdict.OK if words is None else Verdict.WARNING)
+    assert words is None or words in found.words
+    assert check_supply(None, settings).verdict is Verdict.WARNING
+    assert check_supply(None, load_settings()).verdict is Verdict.OK
+    assert check_peers(None, settings).verdict is Verdict.OK
 
 
 def test_a_rehearsal_gateway_in_production_is_reported() -> None:

@@ -19,6 +19,7 @@ from kswifi.diameter.messages.server_requests import ServerRequest, ServerReques
 from kswifi.servers.diameter.application import NodeIdentity, Reply, Sender
 from kswifi.servers.diameter.delayed_refusals import DelayedRefusals
 from kswifi.servers.diameter.gy_answers import GyAnswers
+from kswifi.servers.diameter.gy_ordinary import OrdinaryRequests
 from kswifi.servers.diameter.node import Answered as PeerAnswered
 from kswifi.servers.diameter.node import BuildRequest
 
@@ -48,6 +49,7 @@ class GyApplication:
         self._identity = identity
         self._requests = LearntReader()
         self._answers = GyAnswers(identity, service.policy)
+        self.ordinary = OrdinaryRequests(service.ordinary, identity, service.policy, self._answers)
         self._sweep_seconds = sweep_seconds
         self._refusals = DelayedRefusals(0) if refusals is None else refusals
         self._sweep: asyncio.TimerHandle | None = None
@@ -55,7 +57,14 @@ class GyApplication:
 
     def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
         """Charge one request; raises DiameterError if it is refused before anything was applied."""
-        request = self._requests.read(message)
+        layout = self._requests.find(message)
+        if layout is not None:
+            report = self.ordinary.take(layout, message, reply, sender)
+            if report is not None:
+                if report.closes:
+                    self._refusals.drop(report.origin_host, report.session_id)
+                return
+        request = self._requests.read_by(layout, message)
         sender.check_origin(request.origin_host)
         self._identity.check_destination(request.destination_realm, request.destination_host)
         kind = request.cc_request_type

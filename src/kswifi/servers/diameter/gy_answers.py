@@ -72,6 +72,14 @@ class GyAnswers:
         message: bytes = pattern % tuple(filled)
         return message
 
+    def pattern(self, request: CreditControlRequest, answer: ChargingAnswer) -> bytes:
+        """Return the template of such a plain answer with one group, a pattern for ``%``.
+
+        It takes the two identifiers as octets, the Session-Id, the request number, and as far as the answer has
+        them the granted octets and the threshold.
+        """
+        return _cut(self._encode(request, answer))
+
     def _encode(self, request: CreditControlRequest, answer: ChargingAnswer) -> bytes:
         policy = self._policy
         opens = request.cc_request_type is CcRequestType.INITIAL and answer.result_code == ResultCode.SUCCESS

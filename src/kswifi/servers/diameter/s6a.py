@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from kswifi.diameter.constants import (
     APPLICATION_S6A,
+    EXPERIMENTAL_AUTHENTICATION_DATA_UNAVAILABLE,
     EXPERIMENTAL_USER_UNKNOWN,
     VENDOR_3GPP,
     Command,
@@ -45,6 +47,14 @@ class AuthenticationCentre(Protocol):
         ...
 
 
+_EXPERIMENTAL: Final[Mapping[str, int]] = {
+    "unknown_subscriber": EXPERIMENTAL_USER_UNKNOWN,
+    "database_busy": EXPERIMENTAL_AUTHENTICATION_DATA_UNAVAILABLE,
+    "disk_full": EXPERIMENTAL_AUTHENTICATION_DATA_UNAVAILABLE,
+}
+"""Errors with a result of 3GPP. The sequence number of a vector is written before it is given: to the disk."""
+
+
 class S6aApplication:
     """The home subscriber server's side of S6a, limited to authentication."""
 
@@ -81,8 +91,8 @@ class S6aApplication:
             )
         except KswifiError as error:
             _log.info("No vector for a subscriber: %s", error.code)
-            experimental = error.code == "unknown_subscriber"
-            result_code = EXPERIMENTAL_USER_UNKNOWN if experimental else ResultCode.UNABLE_TO_COMPLY
+            experimental = error.code in _EXPERIMENTAL
+            result_code = _EXPERIMENTAL.get(error.code, ResultCode.UNABLE_TO_COMPLY)
         except Exception:  # noqa: BLE001  # the edge: a request must be answered even after an internal error
             _log.exception("An authentication vector could not be made")
             result_code = ResultCode.UNABLE_TO_COMPLY
