@@ -1,5 +1,6 @@
 """HEAD is answered wherever GET is, with the same status and headers and without a body (RFC 9110, 9.3.2)."""
 
+import re
 from pathlib import Path
 
 import httpx2
@@ -51,7 +52,7 @@ async def test_head_of_the_event_stream_ends_with_the_headers_and_closes_the_str
 
 
 def _names(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return re.findall(r"{(\w+)}", path)
 
 
 async def test_head_of_each_file_of_the_app(tmp_path: Path) -> None:

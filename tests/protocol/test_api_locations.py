@@ -11,6 +11,7 @@ from kswifi.lab.demo.app import PhoneApp
 from tests.support.api import PASSWORD, Page, register, serving
 from tests.support.authenticator import Authenticator
 from tests.support.session_api import served
+from tests.support.session_roads import GB
 from tests.support.system import new_identifier, running_system
 
 SUBSCRIPTION = {
@@ -89,6 +90,18 @@ async def _of_sessions(folder: Path) -> dict[str, httpx2.Response]:
         }
 
 
+async def _of_standing_orders(folder: Path) -> dict[str, httpx2.Response]:
+    async with served(folder) as api:
+        session = await api.road.stored(GB, api.page.user_id)
+        wish = await api.page.send("PUT", "/api/v1/standing-order", {"offer_id": "free-1gb", "below_percent": 20})
+        assert wish.status_code == 200, wish.text
+        await api.road.use(session, GB * 9 // 10)
+        await api.road.standing_watch.look()
+        carried = await api.post("/api/v1/standing-order/carry-out", {"due_number": 1, "by": "person"})
+        assert (await api.get(carried.headers["location"])).status_code == 200
+        return {"/api/v1/standing-order/carry-out": carried}
+
+
 def _of_payments(folder: Path) -> tuple[dict[str, httpx2.Response], dict[str, Any]]:
     with running_system(folder) as system:
         app = PhoneApp(system.origin)
@@ -103,9 +116,10 @@ def _of_payments(folder: Path) -> tuple[dict[str, httpx2.Response], dict[str, An
 
 
 async def test_every_operation_that_creates_names_what_it_created(tmp_path: Path) -> None:
-    for name in ("accounts", "sessions", "payments"):
+    for name in ("accounts", "sessions", "standing", "payments"):
         (tmp_path / name).mkdir()
     made = await _of_accounts(tmp_path / "accounts") | await _of_sessions(tmp_path / "sessions")
+    made |= await _of_standing_orders(tmp_path / "standing")
     paid, document = await asyncio.to_thread(_of_payments, tmp_path / "payments")
     made |= paid
     paths = document["paths"]

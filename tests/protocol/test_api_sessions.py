@@ -290,6 +290,8 @@ async def test_the_openapi_document_holds_all_of_it(tmp_path: Path) -> None:
                     "usage", "statement", "disputes",
                 )
             ),
+            "/api/v1/usage/sessions",
+            *(f"/api/v1/esims/{{esim_id}}/{what}" for what in ("pause", "limits", "limits/lift")),
             "/api/v1/esims/{esim_id}/installation",
         "/api/v1/esims/{esim_id}/service",
         "/api/v1/sessions/{session_id}/portions",
