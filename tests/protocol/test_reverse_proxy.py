@@ -58,6 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "KSWIFI_DATA_DIR": str(folder / "var"),
         "KSWIFI_MODE": "own-core",
         "KSWIFI_IDENTIFIER_PROOF": "false",
+        "KSWIFI_FREE_WITHOUT_SAFEGUARDS": "true",
         "KSWIFI_PUBLIC_ORIGIN": origin,
         "KSWIFI_TRUSTED_PROXIES": "127.0.0.1",
         "KSWIFI_WIFI_NETWORKS": VENUE,

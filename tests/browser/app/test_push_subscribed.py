@@ -215,6 +215,4 @@ def test_a_sign_in_on_a_new_device_is_shown_with_no_page_open(phone: Phone) -> N
     login = {"identifier": phone.number, "password": PASSWORD}
     answer = httpx2.post(f"{phone.app.origin}/api/v1/logins", json=login)
     assert answer.status_code == 201
-    within(
-        40, lambda: phone.shown() == ["The sign-in of your account changed, or a new device signed in. Was it you?"]
-    )
+    within(40, lambda: phone.shown() == ["Your sign-in changed, or a new device signed in. Was it you?"])
