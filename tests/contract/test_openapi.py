@@ -30,7 +30,7 @@ MALFORMED: Final = ("invalid_request", "malformed_json", "malformed_request", "i
 
 COOKIE: Final = "kswifi_login"
 CSRF_HEADER: Final = "X-CSRF-Token"
-EXAMPLES: Final = 8
+EXAMPLES: Final = [3, pytest.param(25, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])]
 
 
 @dataclass
@@ -97,9 +97,9 @@ def call(case: Any, user: User, mode: GenerationMode) -> None:
         assert response.json()["code"] not in MALFORMED, response.text
 
 
-def exercise(operation: Any, user: User, mode: GenerationMode) -> None:
+def exercise(operation: Any, user: User, mode: GenerationMode, examples: int) -> None:
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
@@ -123,7 +123,8 @@ def exercise(operation: Any, user: User, mode: GenerationMode) -> None:
 
 
 @pytest.mark.timeout(600)  # hundreds of requests, one after another
-def test_every_operation_is_what_its_schema_says(system: WholeSystem, user: User) -> None:
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_every_operation_is_what_its_schema_says(system: WholeSystem, user: User, examples: int) -> None:
     schema = schemathesis.openapi.from_url(f"{system.origin}/api/v1/openapi.json")
     failures, operations = [], 0
     for result in schema.get_all_operations():
@@ -133,7 +134,7 @@ def test_every_operation_is_what_its_schema_says(system: WholeSystem, user: User
         operations += 1
         for mode in GenerationMode:
             try:
-                exercise(operation, user, mode)
+                exercise(operation, user, mode, examples)
             except Unsatisfiable:
                 continue  # nothing can be sent to it that its schema forbids
             except (FailureGroup, AssertionError) as error:

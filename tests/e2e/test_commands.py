@@ -51,6 +51,7 @@ def test_the_demo_walks_the_whole_road(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.soak
 def test_the_demo_spends_three_sessions_of_one_esim_in_a_changed_order(tmp_path: Path) -> None:
     offers = write_offers(tmp_path / "offers.toml")
     told = subprocess.run(

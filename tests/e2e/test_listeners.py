@@ -14,6 +14,7 @@ import pytest
 
 from kswifi.cli.main import _say_what_is_open
 from kswifi.lab.ports import free_ports
+from tests.support.long_runs import cases
 from tests.support.system import ForkedChild, running_system
 
 
@@ -29,7 +30,7 @@ ONLY: Final = {"127.0.0.1": "AF_INET6", "::1": "AF_INET"}
 """The address family that a machine with only this kind of address does not have."""
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@cases("host", ["127.0.0.1", "::1", "localhost"], always=["::1"])
 def test_a_session_is_spent_on_every_kind_of_loopback(tmp_path: Path, host: str) -> None:
     """On a machine with IPv4 alone, with IPv6 alone, and with both."""
     alter = {name: ("without_family", ONLY[host]) for name in ("server", "lab") if host in ONLY}
@@ -51,7 +52,7 @@ KINDS = {"127.0.0.1": (True, False), "::1": (False, True), "0.0.0.0": (True, Fal
 """Whether IPv4's and IPv6's loopback reach a port at an address."""
 
 
-@pytest.mark.parametrize("shift", range(len(KINDS)))
+@cases("shift", range(len(KINDS)), always=[1])
 def test_each_port_of_a_server_for_a_core_has_its_own_address(tmp_path: Path, shift: int) -> None:
     """Every listener meets every kind of address: each start gives them to the ports in another order."""
     ports = free_ports(("api", "diameter", "rsp", "es2"))

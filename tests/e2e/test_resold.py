@@ -16,7 +16,7 @@ _SECONDS = 280
     [
         ((), "esim", "esim_go", 1),
         pytest.param(("--provider", "esim_access"), "esim", "esim_access", 1, marks=pytest.mark.soak),
-        (("--line", "vended"), "vended", "vtpass", 3),
+        pytest.param(("--line", "vended"), "vended", "vtpass", 3, marks=pytest.mark.soak),
     ],
 )
 def test_the_demo_through_a_data_provider(
