@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from kswifi.esim.model import LineKind
 from kswifi.esim.sql import esim
@@ -20,9 +20,10 @@ from kswifi.outbox.service import events_of_all
 from kswifi.outbox.sql import outbox_entry
 from kswifi.people.line_limits import LineLimitService
 from kswifi.people.rules import LimitRules
+from kswifi.people.sql import line_limit
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.store import LIMIT_REACHED
-from tests.support.api import problem
+from tests.support.api import PASSWORD, problem
 from tests.support.pushes import push_transport
 from tests.support.session_api import Served, served
 
@@ -123,6 +124,22 @@ async def test_a_limit_is_lifted_for_the_day_and_removed(tmp_path: Path) -> None
         await line.limit(None)
         told = await line.read()
         assert (told["daily_octets"], told["used_today_octets"], told["lifted_today"]) == (None, None, False)
+
+
+async def test_a_limit_is_in_the_export_and_is_deleted_with_the_account(
+    tmp_path: Path,
+) -> None:
+    async with a_line(tmp_path) as line:
+        it = line.it
+        assert (await it.get("/api/v1/account/export")).json()["limits"] == []
+        asked = await it.page.send("PUT", f"{line.path}/limits", {"daily_octets": 50 * MB})
+        assert asked.status_code == 200
+        exported = (await it.get("/api/v1/account/export")).json()["limits"]
+        assert exported == [{"esim_id": line.session.esim_id, "daily_octets": 50 * MB}]
+        gone = await it.page.send("DELETE", "/api/v1/account", {"password": PASSWORD})
+        assert gone.status_code == 204, gone.text
+        await it.road.settle()  # the wish was on its way to the ledger
+        assert await it.road.database.read(lambda connection: connection.execute(select(line_limit)).all()) == []
 
 
 async def test_a_pause_ends_by_itself(tmp_path: Path) -> None:

@@ -5,19 +5,20 @@ last. Where a network cannot give a stopped line control-only access, neither is
 way to this server until it has WiFi.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.engine import Row
 
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.lines.service import find_esim
 from kswifi.esim.model import ESim, Hold
+from kswifi.esim.sql import esim
 from kswifi.kernel.clock import from_unix_seconds, unix_seconds
 from kswifi.kernel.local_days import day_start, local_day
 from kswifi.ledger.commands import Command, LiftLimit, LimitDay, OpenWallet, OutcomeCode
@@ -222,11 +223,13 @@ class LineLimitService:
         """Give the ledger the limit that was wished last; older requests are skipped."""
         esim_id = str(entry.payload["esim_id"])
 
-        def look(connection: Connection) -> tuple[ESim, Row[*tuple[Any, ...]]]:
+        def look(connection: Connection) -> tuple[ESim, Row[*tuple[Any, ...]] | None]:
             query = select(line_limit).where(_t.esim_id == esim_id)
-            return find_esim(connection, esim_id), connection.execute(query).one()
+            return find_esim(connection, esim_id), connection.execute(query).one_or_none()
 
         line, row = await self._database.read(look)
+        if row is None:  # its owner has deleted the account since, which revokes all sessions of the line
+            return Done()
         return await self._execute(
             # A line whose first session is not prepared yet has no wallet.
             OpenWallet(f"open:{esim_id}", esim_id, line.network_name),
@@ -293,6 +296,18 @@ _WORDS: Final = {
         "this network ends a stopped line, so the phone could not reach us: switch mobile data off on the phone"
     ),
 }
+
+
+def daily_limits_of(connection: Connection, esim_ids: Collection[str]) -> dict[str, int]:
+    """Return the daily limits in octets of those lines that have one."""
+    query = select(_t.esim_id, _t.daily_octets).where(_t.esim_id.in_(esim_ids), _t.daily_octets.is_not(None))
+    return {row.esim_id: row.daily_octets for row in connection.execute(query)}
+
+
+def forget_limits(connection: Connection, user_id: str) -> None:
+    """Delete the limits of all lines of a user."""
+    lines = select(esim.c.esim_id).where(esim.c.user_id == user_id)
+    connection.execute(delete(line_limit).where(_t.esim_id.in_(lines)))
 
 
 def _ask_for_limit(connection: Connection, row: Row[*tuple[Any, ...]]) -> None:

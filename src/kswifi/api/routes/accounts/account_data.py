@@ -37,6 +37,7 @@ from kswifi.kernel.pages import PageRequest
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
+from kswifi.people.line_limits import daily_limits_of, forget_limits
 from kswifi.people.returns import forget_owner as withdraw_gifts
 from kswifi.people.standing_order_store import find_standing_order, forget_standing_order
 from kswifi.people.store import gifts_of
@@ -65,6 +66,13 @@ class ConnectionView(ResponseBody):
     address: Annotated[str | None, Field(description="The address that your phone had.")]
     location: Annotated[str | None, Field(description="3GPP-User-Location-Info, hexadecimal.")]
     last_location: str | None
+
+
+class LimitView(ResponseBody):
+    """What you let a line use in a day at most."""
+
+    esim_id: str
+    daily_octets: int
 
 
 class EventView(ResponseBody):
@@ -99,6 +107,7 @@ class ExportView(ResponseBody):
     vouchers: list[VoucherView]
     gifts: list[GiftView]
     standing_order: StandingOrderView | None
+    limits: list[LimitView]
     events: list[EventView]
     requests: list[RequestView]
 
@@ -141,6 +150,7 @@ async def export_of(
         events = events_after(connection, user_id, 0, EXPORT_LIMIT)
         requests = requests_of(connection, user_id, EXPORT_LIMIT)
         standing = find_standing_order(connection, user_id)
+        limits = daily_limits_of(connection, [it.esim_id for it in esims])
         view = ExportView(
             account=account_view(user),
             logins=[login_record_view(it, login_id) for it in logins_of(connection, user_id)],
@@ -155,6 +165,7 @@ async def export_of(
             vouchers=[voucher_view(it) for it in vouchers],
             gifts=[gift_view(it, user_id, origin) for it in gifts_of(connection, user_id, whole).items],
             standing_order=None if standing is None else standing_order_view(standing),
+            limits=[LimitView(esim_id=line, daily_octets=octets) for line, octets in limits.items()],
             events=[
                 EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events
             ],
@@ -206,6 +217,7 @@ def forget_account(connection: Connection, user_id: str) -> None:
     """Delete what the capabilities hold about an account that is being deleted, except what the books need."""
     withdraw_gifts(connection, user_id)
     forget_standing_order(connection, user_id)
+    forget_limits(connection, user_id)
     forget_owner(connection, user_id)
     forget_notifications(connection, user_id)
     forget_verifications(connection, user_id)
