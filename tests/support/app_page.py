@@ -41,6 +41,15 @@ class AppPage:
     def button(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
+    def tap_until(self, name: str, text: str, taps: int = 3) -> None:
+        """Press a button again, as people do, where the screen was drawn anew under the first tap."""
+        for _ in range(taps):
+            self.button(name)
+            with suppress(AssertionError):
+                self.sees(text, seconds=8)
+                return
+        self.sees(text)
+
     def link(self, name: str | re.Pattern[str]) -> None:
         self.page.get_by_role("link", name=name, exact=True).click()
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -53,13 +54,26 @@ def caddy(folder: Path, port: int, site: str) -> Iterator[Path]:
         for _ in range(400):
             assert process.poll() is None, (folder / "log").read_text()
             try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                if authority.exists():
+                if authority.exists() and _has_certificate(authority, port):
                     break
-            except ConnectionRefusedError:
+            except ConnectionError:
                 pass
             time.sleep(0.05)
         yield authority
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _has_certificate(authority: Path, port: int) -> bool:
+    """Tell whether it has made the certificate of localhost, which takes a moment after it listens."""
+    tls = ssl.create_default_context(cafile=str(authority))
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            tls.wrap_socket(plain, server_hostname="localhost"),
+        ):
+            return True
+    except ssl.SSLError:
+        return False
+    return True

@@ -1,6 +1,6 @@
 """Free TCP ports for the demo and the tests, which run next to other systems on one machine."""
 
-import random
+import secrets
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -31,7 +31,8 @@ def _bind(trial: socket.socket, host: str) -> None:
     """Bind a socket to a random free port of the range, or to any port if many are taken."""
     for _ in range(_TRIES):
         try:
-            trial.bind((host, random.randint(_FIRST, _LAST)))  # noqa: S311 - a port is no secret
+            # Not from ``random``: processes that are seeded alike would all try the same ports.
+            trial.bind((host, _FIRST + secrets.randbelow(_LAST - _FIRST)))
         except OSError:
             continue
         return
