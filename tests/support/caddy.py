@@ -66,12 +66,12 @@ def caddy(folder: Path, port: int, site: str) -> Iterator[Path]:
 
 
 def _has_certificate(authority: Path, port: int) -> bool:
-    """Tell whether it has made the certificate of localhost, which takes a moment after it listens."""
+    """Tell whether it has made its certificate, which takes a moment after it listens."""
     tls = ssl.create_default_context(cafile=str(authority))
     try:
         with (
             socket.create_connection(("127.0.0.1", port)) as plain,
-            tls.wrap_socket(plain, server_hostname="localhost"),
+            tls.wrap_socket(plain, server_hostname="127.0.0.1"),
         ):
             return True
     except ssl.SSLError:
