@@ -42,7 +42,7 @@ class AppPage:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def tap_until(self, name: str, text: str, taps: int = 3) -> None:
-        """Press a button again, as people do, where the screen was drawn anew under the first tap."""
+        """Press a button again, as people do, where the first press had no lasting effect."""
         for _ in range(taps):
             self.button(name)
             with suppress(AssertionError):

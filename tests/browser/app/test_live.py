@@ -66,7 +66,7 @@ def test_after_the_cut_the_next_stored_session_is_offered(kswifi: Kswifi, browse
         app.sees("Stored sessions")
         app.page.get_by_role("link", name=re.compile("3 GB")).click()
         app.heading("Ready when you are")
-        # The screen is drawn again when the end of the other session arrives, and may swallow the first tap.
+        # On a busy machine the hold that ended the other session arrives after the first activation.
         app.tap_until("Activate Session", "The line is on.")
         for _ in range(100):  # the network tells the phone a moment later
             if kswifi.access() == "full":
