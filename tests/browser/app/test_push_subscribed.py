@@ -201,11 +201,11 @@ def test_a_device_whose_push_service_refuses_the_server_is_shown_as_off_and_can_
     within(40, lambda: any(one["refused_since"] for one in phone.standing()["subscriptions"]))
     phone.app.page.reload()
     phone.app.page.get_by_role("button", name="Message me").wait_for()
-    assert phone.push.senders() == []
+    within(20, lambda: phone.push.senders() == [])
     phone.push.refuses = False
     phone.app.button("Message me")
     phone.app.sees("You get a message, also when the app is closed.")
-    assert not any(one["refused_since"] for one in phone.standing()["subscriptions"])
+    within(20, lambda: not any(one["refused_since"] for one in phone.standing()["subscriptions"]))
     phone.spend(30, 201)
 
 
