@@ -42,7 +42,10 @@ check: setup-dev
 
 test: setup-dev
 	@sh tools/test_needs.sh
-	$(RUN)/python -m pytest $(AT_ONCE) $(TESTS)
+	@# What fails while the machine is full is run again alone. A fault of the code fails both times.
+	$(RUN)/python -m pytest $(AT_ONCE) $(TESTS) || { \
+	  echo 'kswifi test: the failed tests are run again, one at a time'; \
+	  $(RUN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 10 $(TESTS); }
 
 soak: setup-dev
 	@sh tools/test_needs.sh
