@@ -36,7 +36,7 @@ def test_the_demo_walks_the_whole_road(tmp_path: Path) -> None:
         check=False,
         timeout=100,
     )
-    assert told.returncode == 0, told.stderr
+    assert told.returncode == 0, told.stderr + told.stdout
     (line,) = told.stdout.splitlines()
     facts = json.loads(line)
     assert facts["offer"] == "free-20mb"
